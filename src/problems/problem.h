@@ -1,0 +1,54 @@
+/* Objective functions: value, gradient, exact Hessian-vector product, on a minibatch or on all rows.
+ * One problem, one file; the table of them is made by the build from the folder.
+ * SPDX-License-Identifier: MIT */
+#ifndef LG_PROBLEM_H
+#define LG_PROBLEM_H
+#include "core/core.h"
+
+typedef struct lg_problem lg_problem;
+
+/* What a problem is opened with. */
+typedef struct lg_problem_request {
+    const char *spec;        /* "mlp" or "rosenbrock:a=1,b=100": name and settings          */
+    const char *const *data; /* "PATH" or "images=PATH"; none: a generated set, if it has one */
+    size_t data_count;
+    size_t split;   /* the first rows train, the rest test; 0: the last fifth tests */
+    size_t batch;   /* most rows of one minibatch; 0: all training rows             */
+    uint64_t seed;  /* of the start point and of generated data                    */
+    luge_type type; /* F32 or F64: parameters and arithmetic                       */
+    int threads;
+} lg_problem_request;
+
+typedef struct lg_score {
+    double loss, accuracy; /* accuracy NAN where the problem has none */
+} lg_score;
+enum lg_part { LG_TRAIN, LG_TEST };
+
+luge_status lg_problem_open(lg_problem **out, const lg_problem_request *request, luge_error *err);
+void lg_problem_close(lg_problem *p); /* NULL is fine */
+
+size_t lg_problem_tensors(const lg_problem *p);
+const lg_shape *lg_problem_tensor(const lg_problem *p, size_t i); /* lent: name and shape */
+size_t lg_problem_rows(const lg_problem *p, enum lg_part part);   /* 0: the problem has no rows (analytic) */
+
+/* The start point, keyed by the seed, or the problem's own. x[i]: one array per tensor of the request's type. */
+void lg_problem_start(const lg_problem *p, void *const *x);
+
+/* Loss and gradient on the training rows row[0..n), or on all where row is NULL.  All further sums are in an order
+ * that depends on the rows only: the same bits for any number of threads. No allocation. */
+luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_t *row, size_t n,
+                                void *const *gradient, double *loss, luge_error *err);
+/* hv = H(x) v, the same loss, exact (R-operator). */
+luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *row, size_t n, const void *const *v,
+                           void *const *hv, luge_error *err);
+luge_status lg_problem_evaluate(lg_problem *p, const void *const *x, enum lg_part part, lg_score *score,
+                                luge_error *err);
+
+/* The table, for `--help` and tests: NULL past the end. */
+typedef struct lg_problem_kind lg_problem_kind;
+const lg_problem_kind *lg_problem_at(size_t i);
+const char *lg_problem_name(const lg_problem_kind *k);
+const char *lg_problem_title(const lg_problem_kind *k); /* one line with the formula */
+const lg_setting *lg_problem_settings(const lg_problem_kind *k);
+
+#endif
