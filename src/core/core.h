@@ -49,7 +49,7 @@ enum lg_kind { LG_real, LG_rate, LG_int, LG_bool, LG_word, LG_list, LG_maybe };
 /*   C type    double   double   int64   int      int      lg_list  double (NAN: none)
  *   range     "[0,1)"  "[0,inf)" "[1,9]" -       "(a, b)" of each  "(0,inf)"
  * rate is a real that a schedule scales. */
-enum { LG_LIST = 24, LG_TEXT = 512 };
+enum { LG_LIST = 24, LG_TEXT = 640 }; /* numbers of a list; bytes that hold any value as text */
 typedef struct lg_list {
     int n;
     double v[LG_LIST];
