@@ -28,7 +28,7 @@ void lg_sparse_free(lg_sparse *s);
 /* ---- a file that is there wholly or not at all (file.c) ---- */
 
 typedef struct lg_file lg_file;
-/* Opens a file beside `path`. */
+/* Opens a file beside `path`; after a failed write it is to be abandoned. */
 luge_status lg_file_create(lg_file **out, const char *path, luge_error *err);
 luge_status lg_file_write(lg_file *f, const void *data, size_t bytes, luge_error *err);
 /* Sync, rename over `path`, sync the directory; the handle is gone in any case, and after a failure the new file too.
@@ -49,7 +49,8 @@ typedef struct lg_meta {
     const char *key, *value;
 } lg_meta;
 
-/* Write entries and metadata atomically; the data goes from its memory straight to the file. */
+/* Write entries and metadata atomically; the data goes from its memory straight to the file.  n and bytes are not
+ * looked at: they follow from dtype and shape. */
 luge_status lg_tensors_write(const char *path, const lg_entry *entry, size_t entries, const lg_meta *meta,
                              size_t metas, luge_error *err);
 
@@ -63,5 +64,20 @@ const lg_entry *lg_tensors_at(const lg_tensors *t, size_t i);
 const lg_entry *lg_tensors_find(const lg_tensors *t, const char *name); /* NULL: absent; fast for many names */
 const char *lg_tensors_meta(const lg_tensors *t, const char *key);      /* NULL: absent */
 const lg_meta *lg_tensors_meta_at(const lg_tensors *t, size_t i);       /* NULL past the end */
+
+/* ---- what the readers share (read.c) ---- */
+
+/* Opens a regular file; *fd is yours: close(). */
+luge_status lg_file_open(const char *path, int *fd, size_t *size, luge_error *err);
+/* The whole of a regular file; *bytes is yours: lg_free. */
+luge_status lg_file_read(const char *path, void **bytes, size_t *size, luge_error *err);
+/* "PATH: WHAT: " and what errno means. */
+luge_status lg_fail_errno(luge_error *err, const char *path, const char *what);
+/* Text of a file for a message: at most LG_SHOWN bytes of it, and a ? for what is not printable ASCII. */
+enum { LG_SHOWN = 60 };
+typedef struct lg_shown {
+    char text[LG_SHOWN + 4];
+} lg_shown;
+lg_shown lg_show(const char *text, size_t n);
 
 #endif
