@@ -1,0 +1,31 @@
+/* Matrix products: the one door to BLAS.  SPDX-License-Identifier: MIT */
+#ifndef LG_GEMM_H
+#define LG_GEMM_H
+#include "core/core.h"
+
+/* Rows of the output that one call of BLAS computes: a constant, so that the bits of a product do not depend on the
+ * number of threads. */
+enum { LG_GEMM_ROWS = 64 };
+
+/* BLAS must not start threads inside a block.  OpenBLAS's number of threads belongs to the whole process, and setting
+ * it changes OpenMP's for the calling thread too: hold it at one around a group of products, then give both back.
+ * Other BLAS libraries are taken to run on one thread. */
+typedef struct lg_blas_hold {
+    int blas, omp;
+} lg_blas_hold;
+lg_blas_hold lg_blas_one_thread(void);
+void lg_blas_restore(lg_blas_hold held);
+
+/* One operand: `at` is row-major with rows `stride` elements apart; transposed: its transpose is meant. */
+typedef struct lg_factor {
+    const void *at;
+    size_t stride;
+    bool transposed;
+} lg_factor;
+
+/* C = A B, or C += A B where `accumulate`.  C is m x n, row-major, rows `stride` apart; A is m x k, B is k x n.
+ * m, n, k and the strides are at most INT_MAX.  Call it between lg_blas_one_thread and lg_blas_restore. */
+void lg_gemm(luge_type type, int threads, size_t m, size_t n, size_t k, lg_factor a, lg_factor b, bool accumulate,
+             void *c, size_t stride);
+
+#endif

@@ -1,0 +1,56 @@
+/* What stands behind a problem.  A file of src/problems defines one lg_problem_kind; everything that is shared stands
+ * in this folder.  SPDX-License-Identifier: MIT */
+#ifndef LG_KIND_H
+#define LG_KIND_H
+#include "problems/problem.h"
+
+enum { LG_LAYERS = LG_LIST + 1, LG_PROBLEM_TENSORS = 2 * LG_LAYERS, LG_DATA_FILES = 2 };
+
+struct lg_problem {
+    const lg_problem_kind *kind;
+    void *settings, *self; /* self: the kind's own */
+    luge_type type;
+    int threads;
+    uint64_t seed;
+    size_t batch, all; /* all: rows of both parts */
+    size_t rows[2];    /* by enum lg_part         */
+    size_t tensors;
+    lg_shape tensor[LG_PROBLEM_TENSORS];
+    char name[LG_PROBLEM_TENSORS][24];
+};
+
+/* The rows of one call. */
+typedef struct lg_rows {
+    const size_t *row; /* NULL: first, first + 1, ... */
+    size_t first, n;
+} lg_rows;
+static inline size_t lg_row(const lg_rows *r, size_t i) { return r->row ? r->row[i] : r->first + i; }
+
+/* Rows and settings were checked before gradient, hvp and evaluate are called; they cannot fail. */
+struct lg_problem_kind {
+    const char *name, *title;
+    const lg_setting *settings;
+    size_t settings_size;
+    const char *data[LG_DATA_FILES + 1]; /* what its files are called; none: it has no rows */
+    /* Fills self, all and the tensors; path[i] is the file of data[i]; NULL: make a set from the seed.  What a failed
+     * open leaves in self, close takes back. */
+    luge_status (*open)(lg_problem *p, const char *const *path, luge_error *err);
+    void (*close)(lg_problem *p);
+    void (*start)(const lg_problem *p, void *const *x);
+    void (*gradient)(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient, double *loss);
+    void (*hvp)(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
+    void (*evaluate)(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
+    const void *formula; /* lg_analytic */
+};
+
+/* Adds a tensor: columns 0 makes it a vector of `rows`. */
+void lg_problem_add(lg_problem *p, const char *name, size_t rows, size_t columns);
+
+/* Streams of random numbers: start points take the number of the tensor. */
+enum { LG_STREAM_SET = 1000 };
+
+/* Arrays of the problem's type to and from f64. */
+void lg_widen(luge_type type, const void *x, size_t n, double *wide);
+void lg_narrow(luge_type type, const double *wide, size_t n, void *x);
+
+#endif
