@@ -117,6 +117,7 @@ static luge_status read(const char *owner, const lg_setting *row, const char *te
     double real = (double)NAN;
     luge_status st = LUGE_OK;
 
+    memset(v, 0, sizeof *v);
     text += strspn(text, blank);
     if (row->kind == LG_list) return list(owner, row, text, &v->list, err);
     if (row->kind == LG_bool || row->kind == LG_word) return word(owner, row, text, &v->word, err);
