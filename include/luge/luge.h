@@ -1,7 +1,8 @@
 /* luge.h -- momentum optimizers.
  * SPDX-License-Identifier: MIT
  *
- * Parameters, gradients and whatever else comes in as a pointer belong to the caller, at any alignment.
+ * Parameters, gradients and whatever else comes in as a pointer belong to the caller, aligned as their
+ * element type is.
  * Every function that can fail returns luge_status and fills the caller's luge_error (NULL: not wanted).
  * Ownership is said in three words:  yours (you free it),  lent (valid until the next call on the object or
  * its end),  kept (luge keeps the pointer: leave it valid until luge_free).
@@ -73,7 +74,8 @@ typedef enum luge_table { LUGE_PARAMETERS, LUGE_SLOTS, LUGE_INPUTS, LUGE_EVIDENC
  * INPUTS     loss      ""                                      ""               ""       meaning
  * EVIDENCE   adamw     authors, library or reference           what was run     ""       ""            */
 typedef struct luge_row {
-    const char *name, *kind, *value, *range, *text;
+    const char *name, *kind, *range, *text;
+    char value[256];
 } luge_row;
 
 LUGE_API const luge_method *luge_method_at(size_t i);           /* by name; NULL past the end   */

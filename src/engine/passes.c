@@ -1,0 +1,178 @@
+/* A step's passes over the pieces, and what is drawn from their sums.  SPDX-License-Identifier: MIT */
+#include "engine/optimizer.h"
+#include <string.h>
+
+void lg_put(const lg_method *m, double *to, const double *from, int pass)
+{
+    const lg_sum *s = m->sum;
+    for (int j = 0; s[j].name; j++)
+        if (s[j].pass == pass) to[j] = s[j].op == LG_add ? to[j] + from[j] : fmax(to[j], from[j]);
+}
+
+static int then(const lg_group *g, lg_tensor *t, int pass, double *r, size_t rows)
+{
+    return g->m->then(pass, g->now, t->k, g->memory, t->own, t->d.c, r, rows, &t->s, &t->d, t->type);
+}
+
+/* Add up what the pieces of t measured, in their order, and let the method draw its conclusions. */
+static void conclude(const lg_group *g, lg_tensor *t, int pass)
+{
+    if (g->m->scope(pass) == LG_ROWS) {
+        if (t->row > LG_CHUNK) {
+            memset(t->unit, 0, t->rows * g->W * sizeof(double));
+            for (size_t i = t->first; i < t->last; i++) lg_put(g->m, g->piece[i].unit, g->piece[i].part, pass);
+        }
+        then(g, t, pass, t->unit, t->rows);
+        return;
+    }
+    memset(t->all, 0, g->W * sizeof(double));
+    for (size_t i = t->first; i < t->last; i++) lg_put(g->m, t->all, g->piece[i].part, pass);
+    then(g, t, pass, t->all, 1);
+}
+
+static bool wanted(const lg_group *g, const lg_tensor *t, int pass)
+{
+    if (pass >= g->m->measures) return true;
+    return (g->m->scope(pass) != LG_ROWS || t->row) && g->m->when(g->now, pass, t->k, &t->s);
+}
+
+static bool filtered(const luge_optimizer *o)
+{
+    const lg_options *p = lg_options_of(o);
+    return !LG_NONE(p->clip_norm) || !LG_NONE(p->clip_value) || p->accumulate > 1;
+}
+
+/* The gradient of a piece of t as the method shall see it: the caller's, or a copy that went through gradient.h. */
+static const void *gradient(const luge_optimizer *o, const lg_tensor *t, size_t lo, size_t n, size_t thread)
+{
+    const lg_tensor *f = &o->gradient.t[o->where[t->number].in_gradient];
+    const char *g = t->d.g;
+    if (!g || !filtered(o)) return g ? g + lo * lg_size(t->type) : NULL;
+
+    char *to = o->scratch + thread * LG_CHUNK * sizeof(double);
+    lg_data d = f->d;
+    d.x = (void *)(uintptr_t)(g + lo * lg_size(t->type)); /* only read */
+    d.out = to;
+    for (int q = 0; q < LG_SLOTS; q++)
+        if (d.slot[q]) d.slot[q] = (char *)d.slot[q] + lo * lg_real_size(t->type);
+    lg_piece w = { .d = &d, .g = d.x, .n = n };
+    o->isa->kernel[lg_gradient.index][t->type](&w, o->gradient.m->measures + 1, f->variant, 0);
+    return to;
+}
+
+static void piece_run(const luge_optimizer *o, const lg_group *g, const lg_tensor *t, lg_piece w, int pass)
+{
+    int by_row = t->row && (pass >= g->m->measures || g->m->scope(pass) == LG_ROWS);
+    if (wanted(g, t, pass)) o->isa->kernel[g->m->index][t->type](&w, pass, t->variant, by_row);
+}
+
+typedef struct job {
+    const luge_optimizer *o;
+    lg_group *g;
+    int first, which;
+} job;
+
+/* The pieces of one share.  A tensor of one piece goes through all its remaining passes at once, while it is in cache. */
+static void share_of_pieces(void *context, size_t id, size_t of)
+{
+    const job *j = context;
+    lg_group *g = j->g;
+    int update = g->m->measures;
+    bool through = j->first < update && g->m->scope(j->first) != LG_ALL;
+    size_t lo = g->work * id / of, hi = g->work * (id + 1) / of, i = 0;
+
+    for (size_t a = 0, b = g->pieces; a < b; i = a) { /* first piece that starts at or after lo */
+        size_t mid = (a + b) / 2;
+        if (g->piece[mid].before < lo) a = mid + 1;
+        else b = mid;
+    }
+    for (; i < g->pieces && g->piece[i].before < hi; i++) {
+        lg_piece w = g->piece[i];
+        lg_tensor *t = (lg_tensor *)(uintptr_t)w.d;
+        bool whole = t->last - t->first == 1;
+        if (!t->active || !(j->which & (whole ? LG_WHOLE : LG_CUT))) continue;
+        w.g = gradient(j->o, t, w.lo, w.n, id);
+        piece_run(j->o, g, t, w, j->first);
+        if (!whole || !through) continue;
+        for (int p = j->first; p < update; p++) {
+            if (wanted(g, t, p)) conclude(g, t, p);
+            piece_run(j->o, g, t, w, p + 1);
+        }
+    }
+}
+
+void lg_pieces_run(const luge_optimizer *o, lg_group *g, int first, int which)
+{
+    job j = { o, g, first, which };
+    lg_share(g->work > LG_CHUNK ? o->threads : 1, share_of_pieces, &j);
+}
+
+/* Lanes and totals of one chunk made into its sums. */
+static void fold(const lg_group *g, double *carry, double *part, int pass)
+{
+    const lg_sum *s = g->m->sum;
+    for (int j = 0; s[j].name; j++) {
+        double *lane = carry + (size_t)j * LG_CARRY, *total = lane + LG_LANES;
+        if (s[j].pass != pass) continue;
+        for (int h = LG_LANES / 2; h; h /= 2)
+            for (int l = 0; l < h; l++)
+                lane[l] = s[j].op == LG_add ? lane[l] + lane[l + h] : fmax(lane[l], lane[l + h]);
+        part[j] = s[j].op == LG_add ? *total + lane[0] : fmax(*total, lane[0]);
+    }
+}
+
+/* Chunks of LG_CHUNK coordinates, counted through all tensors as if they were one. */
+static void share_of_chunks(void *context, size_t id, size_t of)
+{
+    const job *j = context;
+    lg_group *g = j->g;
+    double *carry = j->o->carry + id * LG_SUMS * LG_CARRY;
+    size_t first = g->chunks * id / of, last = g->chunks * (id + 1) / of, i = 0;
+
+    for (size_t a = 0, b = g->n; a < b; i = a) { /* first tensor that ends after the first chunk starts */
+        size_t mid = (a + b) / 2;
+        if (g->t[mid].offset + g->t[mid].s.n <= first * LG_CHUNK) a = mid + 1;
+        else b = mid;
+    }
+    for (size_t c = first; c < last; c++) {
+        size_t at = c * LG_CHUNK, end = at + LG_CHUNK;
+        memset(carry, 0, LG_SUMS * LG_CARRY * sizeof *carry);
+        for (; i < g->n && g->t[i].offset < end; i++) {
+            lg_tensor *t = &g->t[i];
+            size_t lo = at > t->offset ? at - t->offset : 0, stop = t->offset + t->s.n < end ? t->s.n : end - t->offset;
+            if (t->active) {
+                lg_piece w = { .d = &t->d, .lo = lo, .n = stop - lo, .carry = carry };
+                w.phase = (t->offset + lo) % LG_BLOCK;
+                w.g = g == &j->o->gradient ? (const char *)t->d.g + lo * lg_size(t->type) : gradient(j->o, t, lo, w.n, id);
+                piece_run(j->o, g, t, w, j->first);
+            }
+            if (stop < t->s.n) break; /* it goes on in the next chunk */
+        }
+        fold(g, carry, g->chunk_part + c * g->W, j->first);
+    }
+}
+
+bool lg_measure_all(const luge_optimizer *o, lg_group *g, int pass)
+{
+    job j = { o, g, pass, LG_WHOLE | LG_CUT };
+    if (!g->n || !g->m->when(g->now, pass, g->k, &g->t[0].s)) return false;
+    lg_share(g->chunks > 1 ? o->threads : 1, share_of_chunks, &j);
+    memset(g->total, 0, g->W * sizeof(double));
+    for (size_t c = 0; c < g->chunks; c++) lg_put(g->m, g->total, g->chunk_part + c * g->W, pass);
+    if (g->m->then(pass, g->now, g->k, g->memory, NULL, g->coef, g->total, 1, &g->t[0].s, NULL, LUGE_F64)) return true;
+    for (size_t i = 0; i < g->n && g->local && !g->m->own_size; i++) memcpy(g->t[i].coef, g->coef, g->m->coef_size);
+    return false;
+}
+
+void lg_passes(const luge_optimizer *o, lg_group *g)
+{
+    int p = 0, update = g->m->measures;
+    for (; p < update && g->m->scope(p) == LG_ALL; p++)
+        if (lg_measure_all(o, g, p)) return;
+    lg_pieces_run(o, g, p, LG_WHOLE | LG_CUT);
+    for (; p < update; p++) {
+        for (lg_tensor *t = g->t; t < g->t + g->n; t++)
+            if (t->active && t->last - t->first > 1 && wanted(g, t, p)) conclude(g, t, p);
+        lg_pieces_run(o, g, p + 1, LG_CUT);
+    }
+}

@@ -1,0 +1,167 @@
+/* How the work lies in memory: tensors cut into pieces, a place for every sum, and the state, slot by slot.
+ * SPDX-License-Identifier: MIT */
+#include "engine/optimizer.h"
+#include <string.h>
+
+/* What a slot of t takes; each starts on a cache line. */
+static size_t room(const lg_tensor *t) { return (t->s.n * lg_real_size(t->type) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN; }
+
+/* Length of the rows of t, 0 where the method sees none. */
+size_t lg_row_of(const lg_group *g, const lg_tensor *t)
+{
+    for (int p = 0; p < g->m->measures; p++)
+        if (g->m->scope(p) == LG_ROWS && g->m->when(g->h, p, 1, &t->s)) return g->m->row(g->h, &t->s);
+    return 0;
+}
+
+void lg_group_switches(lg_group *g)
+{
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        t->variant = g->m->variant(g->h, g->k + 1, &t->s);
+        g->m->counts(g->h, g->k + 1, &t->s, t->counts, t->needs);
+    }
+}
+
+static luge_status group_check(const lg_group *g, luge_error *err)
+{
+    const char *rule = g->m->broken(g->h);
+    return rule ? lg_fail(err, LUGE_E_ARG, "%s: %s", g->entry->name, rule) : LUGE_OK;
+}
+
+luge_status lg_plan_check(luge_optimizer *o, luge_error *err)
+{
+    luge_status st = group_check(&o->gradient, err);
+    for (int i = 0; i < o->groups && !st; i++) st = group_check(&o->group[i], err);
+    return st;
+}
+
+/* A row of whole pieces at a time, or pieces within a row: at most LG_CHUNK coordinates either way. */
+static size_t cut(const lg_group *g, lg_tensor *t, lg_piece *to)
+{
+    size_t n = t->s.n, row = t->row ? t->row : n, count = 0, step;
+    size_t whole = row <= LG_CHUNK && t->row ? LG_CHUNK / row * row : 0;
+    for (size_t lo = 0; lo < n; lo += step, count++) {
+        size_t in_row = row - lo % row;
+        step = whole ? (n - lo < whole ? n - lo : whole) : (in_row < LG_CHUNK ? in_row : LG_CHUNK);
+        if (to)
+            to[count] = (lg_piece){ .d = &t->d, .lo = lo, .n = step, .row = whole ? row : 0,
+                                    .unit = t->unit + lo / row * g->W, .part = t->unit + (t->rows + count) * g->W };
+    }
+    return count;
+}
+
+static size_t bytes_of(lg_group *g)
+{
+    size_t bytes = 0;
+    lg_group_switches(g);
+    for (const lg_tensor *t = g->t; t < g->t + g->n; t++)
+        for (int q = 0; q < LG_SLOTS; q++) bytes += (size_t)t->counts[q] * room(t);
+    return bytes;
+}
+
+size_t lg_plan_bytes(luge_optimizer *o)
+{
+    size_t bytes = bytes_of(&o->gradient);
+    for (int i = 0; i < o->groups; i++) bytes += bytes_of(&o->group[i]);
+    return bytes;
+}
+
+static luge_status group_plan(lg_group *g, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t units = 1, ncoef = g->m->coef_size / sizeof(double), nown = g->m->own_size / sizeof(double);
+
+    g->W = g->m->unit_size / sizeof(double);
+    g->pieces = g->coordinates = g->work = 0;
+    g->shared_k = g->m->memory_size > 0;
+    g->local = nown > 0;
+    for (int p = 0; p < g->m->measures; p++) {
+        g->shared_k |= g->m->scope(p) == LG_ALL;
+        g->local |= g->m->scope(p) != LG_ALL;
+    }
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        t->row = lg_row_of(g, t);
+        t->rows = t->row ? t->s.n / t->row : 1;
+        t->first = g->pieces;
+        t->last = g->pieces += cut(g, t, NULL);
+        t->offset = g->coordinates;
+        g->coordinates += t->s.n;
+        units += t->rows + t->last - t->first + 1;
+    }
+    g->chunks = (g->coordinates + LG_CHUNK - 1) / LG_CHUNK;
+    LG_NEED(g->piece = lg_alloc(g->pieces + 1, sizeof *g->piece));
+    LG_NEED(g->sums = lg_alloc((units + g->chunks) * g->W + (g->n + 1) * ncoef + g->n * nown + 1, sizeof *g->sums));
+    g->total = g->sums;
+    g->chunk_part = g->total + g->W;
+    g->coef = g->chunk_part + g->chunks * g->W;
+    double *at = g->coef + ncoef;
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        t->coef = at;
+        t->own = t->coef + ncoef;
+        t->unit = t->own + nown;
+        t->all = t->unit + (t->rows + t->last - t->first) * g->W;
+        at = t->all + g->W;
+        cut(g, t, g->piece + t->first);
+    }
+    for (size_t i = 0; i < g->pieces; i++) {
+        g->piece[i].before = g->work;
+        g->work += g->piece[i].n + 512; /* a piece costs what some 512 coordinates cost, before its first */
+    }
+done:
+    return st;
+}
+
+/* Slot by slot, so that a slot's stream runs on from one tensor into the next. */
+static char *place(lg_group *g, char *at)
+{
+    int q = 0;
+    for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
+        for (int j = 0; j < s->most; j++)
+            for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+                int row = (int)(s - g->m->slot);
+                t->d.slot[q + j] = j < t->counts[row] ? at : NULL;
+                if (t->d.slot[q + j]) at += room(t);
+            }
+    return at;
+}
+
+luge_status lg_plan(luge_optimizer *o, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    LG_TRY(lg_plan_check(o, err));
+    o->state_bytes = lg_plan_bytes(o);
+    if (o->given && o->given_bytes < o->state_bytes) {
+        return lg_fail(err, LUGE_E_SHAPE, "the state needs %zu bytes and luge_state_memory was given %zu", o->state_bytes,
+                       o->given_bytes);
+    }
+    o->state = o->given;
+    if (!o->given) LG_NEED(o->state = lg_alloc(o->state_bytes + 1, 1));
+    LG_TRY(group_plan(&o->gradient, err));
+    for (int i = 0; i < o->groups; i++) LG_TRY(group_plan(&o->group[i], err));
+    char *at = place(&o->gradient, o->state);
+    for (int i = 0; i < o->groups; i++) at = place(&o->group[i], at);
+    for (size_t i = 0; i < o->gradient.n; i++) o->where[o->gradient.t[i].number].in_gradient = i;
+    for (int i = 0; i < o->groups; i++)
+        for (size_t j = 0; j < o->group[i].n; j++) o->where[o->group[i].t[j].number].at = j;
+    o->planned = true;
+done:
+    if (st) lg_plan_drop(o);
+    return st;
+}
+
+static void group_drop(lg_group *g)
+{
+    lg_free(g->piece);
+    lg_free(g->sums);
+    g->piece = NULL;
+    g->sums = NULL;
+}
+
+void lg_plan_drop(luge_optimizer *o)
+{
+    if (o->state != o->given) lg_free(o->state);
+    o->state = NULL;
+    group_drop(&o->gradient);
+    for (int i = 0; i < o->groups; i++) group_drop(&o->group[i]);
+    o->planned = false;
+}

@@ -1,0 +1,262 @@
+/* A step: gradients looked at, clipped, accumulated; constants prepared; passes run.  Whatever can fail comes before
+ * anything moves.  SPDX-License-Identifier: MIT */
+#include "engine/optimizer.h"
+#include <string.h>
+
+enum { LOOK, ADD, NORM }; /* the passes of gradient.h */
+
+static void group_start(const luge_optimizer *o, lg_group *g)
+{
+    memcpy(g->now, g->h, g->m->hyper_size);
+    g->m->begin(g->h, g->memory);
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        g->m->begin_own(g->h, t->own);
+        t->active = true;
+        t->d.g = NULL;
+    }
+    lg_pieces_run(o, g, g->m->measures + 2, LG_WHOLE | LG_CUT); /* the slots' start */
+}
+
+luge_status lg_room(luge_optimizer *o, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    int threads = lg_threads((int)lg_options_of(o)->threads);
+    if (threads <= o->threads && o->scratch) {
+        o->threads = threads;
+        return LUGE_OK;
+    }
+    char *scratch = NULL;
+    double *carry = NULL;
+    LG_NEED(scratch = lg_alloc((size_t)threads * LG_CHUNK, sizeof(double)));
+    LG_NEED(carry = lg_alloc((size_t)threads * LG_SUMS * LG_CARRY, sizeof *carry));
+    lg_free(o->scratch);
+    lg_free(o->carry);
+    o->scratch = scratch;
+    o->carry = carry;
+    o->threads = threads;
+    return LUGE_OK;
+done:
+    lg_free(scratch);
+    return st;
+}
+
+luge_status lg_ready(luge_optimizer *o, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    LG_TRY(lg_room(o, err));
+    if (o->planned) return lg_plan_check(o, err);
+    LG_TRY(lg_plan(o, err));
+    group_start(o, &o->gradient);
+    for (int i = 0; i < o->groups; i++) group_start(o, &o->group[i]);
+done:
+    return st;
+}
+
+/* Settings of this step: the step sizes times the schedule's factor. */
+void lg_settings_now(lg_group *g)
+{
+    memcpy(g->now, g->h, g->m->hyper_size);
+    if (g->schedule.kind == 0) return;
+    double factor = lg_schedule_factor(&g->schedule, g->k + 1);
+    for (const lg_setting *s = g->m->hyper; s->name; s++)
+        if (s->kind == LG_rate) *(double *)((char *)g->now + s->at) *= factor;
+}
+
+/* ---- what comes in ---- */
+
+static const luge_input *input_named(const luge_inputs *in, const char *name)
+{
+    for (size_t i = 0; i < in->extras; i++)
+        if (in->extra[i].name && !strcmp(in->extra[i].name, name)) return &in->extra[i];
+    return NULL;
+}
+
+static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *err)
+{
+    lg_group_switches(g);
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        t->d.g = in->grad[t->number];
+        t->active = t->d.g != NULL && t->s.n > 0;
+        for (int q = 0; g->m->input[q].name && t->active; q++) {
+            const luge_input *from = input_named(in, g->m->input[q].name);
+            t->d.input[q] = from && from->data ? from->data[t->number] : NULL;
+            if (t->needs[q] && !t->d.input[q])
+                return lg_fail(err, LUGE_E_INPUT, "%s: tensor %.60s needs the input %s: %s", g->entry->name, t->s.name,
+                               g->m->input[q].name, g->m->input[q].text);
+        }
+    }
+    return LUGE_OK;
+}
+
+static luge_status take(luge_optimizer *o, const luge_inputs *in, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    if (!in || !in->grad) return lg_fail(err, LUGE_E_INPUT, "luge_step: no gradients are given");
+    LG_TRY(take_group(&o->gradient, in, err));
+    for (int i = 0; i < o->groups; i++) LG_TRY(take_group(&o->group[i], in, err));
+done:
+    return st;
+}
+
+/* PREPARE once for every step count that occurs (usually one), or for every tensor where it keeps numbers of its own.
+ * A tensor has a copy of the constants only where its own sums, or its own numbers, will change them. */
+void lg_constants(lg_group *g)
+{
+    double *from = NULL, last = 0;
+    bool each = g->m->own_size > 0;
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        if (!t->active) continue;
+        if (t->k != last || each) {
+            from = from || each ? t->coef : g->coef;
+            g->m->prepare(g->now, last = t->k, g->memory, t->own, from);
+        }
+        if (g->local && from != t->coef) memcpy(t->coef, from, g->m->coef_size);
+        t->d.c = g->local ? t->coef : from;
+    }
+}
+
+/* One more step for the tensors that have a gradient. */
+static void count(lg_group *g)
+{
+    bool any = false;
+    for (const lg_tensor *t = g->t; t < g->t + g->n; t++) any |= t->active;
+    g->k += any;
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++)
+        if (t->active) t->k = g->shared_k ? g->k : t->k + 1;
+}
+
+/* ---- gradients ---- */
+
+static luge_status not_finite(luge_optimizer *o, luge_error *err)
+{
+    lg_group *f = &o->gradient;
+    for (lg_tensor *t = f->t; t < f->t + f->n; t++) {
+        const char *name = t->s.name;
+        for (size_t i = 0; t->active && i < t->s.n; i++) {
+            double g = t->type == LUGE_F64 ? ((const double *)t->d.g)[i] : 0;
+            float small = 0;
+            if (t->type == LUGE_F32) memcpy(&small, (const char *)t->d.g + 4 * i, 4);
+            if (t->type == LUGE_BF16) memcpy((char *)&small + 2, (const char *)t->d.g + 2 * i, 2);
+            g += (double)small;
+            if (!isfinite(g))
+                return lg_fail(err, LUGE_E_NUMERIC, "the gradient of %.60s is %g at element %zu; nothing moved", name, g, i);
+        }
+    }
+    return LUGE_OK;
+}
+
+/* Norm of all gradients.  Squares that overflow are taken once more in units of 2^600, from which f32 is far. */
+static double norm_of(luge_optimizer *o, int pass)
+{
+    lg_group *f = &o->gradient;
+    const struct gradient_memory_f64 *m = f->memory;
+    if (!isinf(m->square) || isnan(m->bad)) return sqrt(m->square);
+    for (lg_tensor *t = f->t; t < f->t + f->n; t++)
+        if (t->active) ((struct gradient_coef64_f64 *)(void *)t->coef)->unit = 0x1p-600;
+    lg_measure_all(o, f, pass);
+    return sqrt(m->square) * 0x1p600;
+}
+
+/* Look at the gradients and gather them.  *go: the method's step is due. */
+static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
+{
+    lg_group *f = &o->gradient;
+    const lg_options *p = lg_options_of(o);
+    struct gradient_memory_f64 *m = f->memory;
+    double calls = (double)p->accumulate;
+    luge_status st = LUGE_OK;
+
+    *go = false;
+    memcpy(f->now, f->h, f->m->hyper_size);
+    count(f);
+    lg_constants(f);
+    m->bad = m->square = 0;
+    lg_measure_all(o, f, LOOK);
+    if (p->nonfinite != gradient_nonfinite_allow_f64 && isnan(m->bad)) {
+        if (p->nonfinite == gradient_nonfinite_skip_f64) o->skipped++;
+        else st = not_finite(o, err);
+        return st;
+    }
+    lg_measure_all(o, f, ADD);
+    if (p->accumulate > 1) {
+        for (lg_tensor *t = f->t; t < f->t + f->n; t++)
+            if (t->active) ((struct gradient_own_f64 *)(void *)t->own)->seen++;
+        if (++m->calls < calls) return LUGE_OK;
+        m->calls = 0;
+        for (lg_tensor *t = f->t; t < f->t + f->n; t++) {
+            struct gradient_own_f64 *own = (void *)t->own;
+            t->active = own->seen > 0;
+            own->seen = 0;
+            if (t->active && !t->d.g) t->d.g = t->d.x; /* any address: the sum is what counts */
+        }
+        lg_measure_all(o, f, NORM);
+    }
+    double norm = norm_of(o, p->accumulate > 1 ? NORM : LOOK) / calls;
+    double scale = (LG_NONE(p->clip_norm) || norm <= p->clip_norm ? 1 : p->clip_norm / norm) / calls;
+    for (lg_tensor *t = f->t; t < f->t + f->n; t++)
+        if (t->active) ((struct gradient_coef64_f64 *)(void *)t->coef)->scale = scale;
+    *go = true;
+    return LUGE_OK;
+}
+
+luge_status luge_step(luge_optimizer *o, const luge_inputs *in, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    bool go;
+
+    if (!o) return lg_fail(err, LUGE_E_ARG, "luge_step: opt is NULL");
+    LG_TRY(lg_ready(o, err));
+    for (int i = 0; i < o->groups; i++) lg_settings_now(&o->group[i]);
+    LG_TRY(take(o, in, err));
+    LG_TRY(gather(o, &go, err));
+    if (!go) return LUGE_OK;
+    for (int i = 0; i < o->groups; i++) {
+        lg_group *g = &o->group[i];
+        for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+            const lg_tensor *f = &o->gradient.t[o->where[t->number].in_gradient];
+            t->active = f->active;
+            t->d.g = f->d.g;
+        }
+        count(g);
+        lg_constants(g);
+        lg_passes(o, g);
+    }
+    o->steps++;
+done:
+    return st;
+}
+
+int luge_needs(const luge_optimizer *o, const char *input)
+{
+    if (!o || !input) return 0;
+    for (int i = 0; i < o->groups; i++) {
+        const lg_group *g = &o->group[i];
+        for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
+            int slots[LG_SLOTS] = { 0 }, needs[LG_INPUTS] = { 0 };
+            g->m->counts(g->h, g->k + 1, &t->s, slots, needs);
+            for (int q = 0; g->m->input[q].name; q++)
+                if (needs[q] && !strcmp(g->m->input[q].name, input)) return 1;
+        }
+    }
+    return 0;
+}
+
+luge_status luge_view(luge_optimizer *o, void *const *out, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    if (!o || !out) return lg_fail(err, LUGE_E_ARG, "luge_view: %s is NULL", o ? "out" : "opt");
+    LG_TRY(lg_ready(o, err));
+    for (int i = 0; i < o->groups; i++) {
+        lg_group *g = &o->group[i];
+        for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+            t->active = g->m->has_view && t->k > 0 && t->s.n > 0;
+            t->d.out = out[t->number];
+            t->d.g = NULL;
+            if (!t->active && t->s.n) memcpy(t->d.out, t->d.x, t->s.n * lg_size(t->type));
+        }
+        if (g->m->has_view) lg_pieces_run(o, g, g->m->measures + 1, LG_WHOLE | LG_CUT);
+        for (lg_tensor *t = g->t; t < g->t + g->n; t++) t->d.out = NULL;
+    }
+done:
+    return st;
+}
