@@ -36,7 +36,7 @@ void lg_analytic_evaluate(lg_problem *p, const void *const *x, const lg_rows *ro
     }
 #define LG_SETTING_DIM(value)                                                                                        \
     {                                                                                                                \
-        "dim", LG_int, offsetof(lg_analytic_settings, dim), value, "[1,10000000]", "number of coordinates"         \
+        "dim", LG_int, offsetof(lg_analytic_settings, dim), value, "[1,10000000]", "number of coordinates"           \
     }
 
 #endif

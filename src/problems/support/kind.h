@@ -19,6 +19,9 @@ struct lg_problem {
     char name[LG_PROBLEM_TENSORS][24];
 };
 
+/* What a pass over rows is for. */
+enum lg_task { LG_EVALUATE, LG_GRADIENT, LG_HVP };
+
 /* The rows of one call. */
 typedef struct lg_rows {
     const size_t *row; /* NULL: first, first + 1, ... */
