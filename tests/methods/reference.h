@@ -216,6 +216,18 @@ static inline void same(const char *label, const record *a, const char *method_a
     }
 }
 
+/* The same, up to rounding. */
+static inline void like(const char *label, const record *r, const char *method, const char *settings,
+                        const char *other, const char *other_settings)
+{
+    static double y[STEPS + 1][COORDINATES];
+    static path want;
+    play(r, other, other_settings, LUGE_F64, y);
+    for (int t = 0; t <= STEPS; t++)
+        for (int i = 0; i < COORDINATES; i++) want[t][i] = y[t][i];
+    compare(label, r, method, settings, want);
+}
+
 /* Settings that must be refused, at once or by the first step, with a message that has `word` in it. */
 static inline void refused(const char *method, const char *settings, const char *word)
 {
