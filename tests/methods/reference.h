@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#pragma GCC diagnostic ignored "-Wdouble-promotion" /* to long double it is wanted */
+
 enum { STEPS = 40, TENSORS = 4, COORDINATES = 26 };
 
 typedef struct tensor {
