@@ -45,7 +45,9 @@
     _(adam,    library,   "torch.optim 1.13.1: Adam") \
     _(adamw,   library,   "torch.optim 1.13.1: AdamW") \
     _(amsgrad, library,   "torch.optim 1.13.1: Adam") \
-    _(adam,    reference, "tests/methods/adam.c")
+    _(adam,    reference, "tests/methods/adam.c") \
+    _(adamw,   reference, "tests/methods/adam.c") \
+    _(amsgrad, reference, "tests/methods/adam.c")
 #include "engine/method.h"
 
 PREPARE

@@ -38,7 +38,9 @@
     _(heavy_ball, library,   "torch.optim 1.13.1: SGD") \
     _(nesterov,   library,   "torch.optim 1.13.1: SGD") \
     _(sgd,        library,   "torch.optim 1.13.1: SGD") \
-    _(heavy_ball, reference, "tests/methods/heavy_ball.c")
+    _(heavy_ball, reference, "tests/methods/heavy_ball.c") \
+    _(nesterov,   reference, "tests/methods/heavy_ball.c") \
+    _(sgd,        reference, "tests/methods/heavy_ball.c")
 #include "engine/method.h"
 
 PREPARE

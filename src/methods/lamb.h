@@ -7,6 +7,7 @@
  *     uₖ = (mₖ / (1-β₁ᵏ)) / (√vₖ / √(1-β₂ᵏ) + ε) + λ xₖ₋₁
  *     xₖ = xₖ₋₁ - η r uₖ,    r = ‖xₖ₋₁‖ / ‖uₖ‖ per tensor, 1 where either is 0;  trust_clip:  at most 1
  *     λ = 0:  r = 1, unless always_adapt.      decoupled:  x := (1 - η λ) x first, and no λ x in u
+ *     k counts the steps of the group.
  *
  * Ref   You et al., Large Batch Optimization for Deep Learning, ICLR 2020; timm (NVLAMB).
  * Other conventions

@@ -26,7 +26,8 @@
 #define EVIDENCE(_) \
     _(signum,  library,   "jiaweizzhao/Signum_pytorch@f7ceb6a:signum.py") \
     _(signsgd, library,   "jiaweizzhao/Signum_pytorch@f7ceb6a:signum.py") \
-    _(signum,  reference, "tests/methods/signum.c")
+    _(signum,  reference, "tests/methods/signum.c") \
+    _(signsgd, reference, "tests/methods/signum.c")
 #include "engine/method.h"
 
 PREPARE
