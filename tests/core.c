@@ -245,6 +245,8 @@ static void numbers_read_back(void **state)
     assert_string_equal(text, "0.3333333333333333");
     lg_number_print(text, sizeof text, -inf);
     assert_string_equal(text, "-inf");
+    lg_number_print(text, sizeof text, 0x1.fffffffffffffp1023); /* with 15 or 16 digits it would be infinite */
+    assert_string_equal(text, "1.7976931348623157e+308");
     lg_number_print(text, 4, 0.12345);
     assert_string_equal(text, "0.1");
 }

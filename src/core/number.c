@@ -107,7 +107,7 @@ void lg_number_print(char *text, size_t size, double v)
     double back;
     int precision = 15;
 
-    do print(made, sizeof made, precision, v);
-    while (lg_number_read(made, &back) && back != v && ++precision <= 17);
+    do print(made, sizeof made, precision, v); /* few digits of the largest numbers are too large to be read */
+    while ((!lg_number_read(made, &back) || back != v) && ++precision <= 17);
     snprintf(text, size, "%s", made);
 }
