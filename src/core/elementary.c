@@ -184,14 +184,21 @@ double lg_tanh(double x)
     return x - x * z * n / series(0, 2, 18, z);
 }
 
+/* Squares and products in pairs: 1 - βᵏ keeps its digits where β is close to 1 and k is large. */
+static pair longer(pair a, pair b)
+{
+    bool small = fabs(a.hi) < 0x1p480 && fabs(b.hi) < 0x1p480; /* no part of the exact product overflows */
+    return small ? times(a, b) : (pair){ a.hi * b.hi, 0 };
+}
+
 double lg_power(double b, double k)
 {
-    double p = 1;
+    pair p = { 1, 0 }, square = { b, 0 };
 
     if (isinf(k)) return fabs(b) < 1 ? 0 : b == 1 ? 1 : b > 1 ? HUGE_VAL : (double)NAN;
-    for (double half; k >= 1; k = half, b *= b) {
+    for (double half; k >= 1; k = half, square = longer(square, square)) {
         half = floor(k / 2);
-        if (half + half != k) p *= b;
+        if (half + half != k) p = longer(p, square);
     }
-    return p;
+    return p.hi;
 }
