@@ -9,7 +9,7 @@ enum {
     LG_BLOCK = 4096,  /* coordinates between two folds of the lanes         */
     LG_LANES = 16,    /* sums run in so many f64 lanes, on every processor  */
     LG_CARRY = LG_LANES + 1,
-    LG_MANY = 8,      /* most slots of one REPEATED row                     */
+    LG_MANY = 8, /* most slots of one REPEATED row                     */
     LG_SLOTS = 16,
     LG_INPUTS = 4,
     LG_SUMS = 8
@@ -71,7 +71,7 @@ struct lg_method {
     const lg_evidence *evidence;
     const char *const *pass;
     size_t hyper_size, coef_size, memory_size, own_size, unit_size;
-    int measures, has_view, index; /* passes: 0 .. measures-1, then the update, the view, the start */
+    int measures, has_view, index;        /* passes: 0 .. measures-1, then the update, the view, the start */
     const char *(*broken)(const void *h); /* the rule that the settings break, or NULL */
     int (*variant)(const void *h, double k, const lg_shape *t);
     void (*counts)(const void *h, double k, const lg_shape *t, int *slots, int *inputs);
@@ -81,9 +81,10 @@ struct lg_method {
     void (*begin)(const void *h, void *memory);
     void (*begin_own)(const void *h, void *own);
     void (*prepare)(const void *h, double k, void *memory, void *own, void *c);
-    int (*then)(int pass, const void *h, double k, void *memory, void *own, void *c, void *r, size_t rows, const lg_shape *t,
-                const lg_data *d, luge_type type); /* 1: the step ends here */
-    void (*point)(int variant, const double *c, void *x, const void *g, void *slots); /* complex; method without sums */
+    int (*then)(int pass, const void *h, double k, void *memory, void *own, void *c, void *r, size_t rows,
+                const lg_shape *t, const lg_data *d, luge_type type); /* 1: the step ends here */
+    void (*point)(int variant, const double *c, void *x, const void *g,
+                  void *slots); /* complex; method without sums */
 };
 
 typedef struct lg_isa {
@@ -91,7 +92,7 @@ typedef struct lg_isa {
     lg_kernel *const (*kernel)[3]; /* [method][luge_type] */
 } lg_isa;
 
-extern const lg_method *const lg_methods[]; /* ends with NULL */
+extern const lg_method *const lg_methods[];    /* ends with NULL */
 extern const lg_method lg_method_gradient_row; /* the optimizer's own passes over gradients (gradient.h) */
 #define lg_gradient lg_method_gradient_row
 luge_status lg_isa_pick(const lg_isa **isa, luge_error *err); /* by the processor and LUGE_ISA */

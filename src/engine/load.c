@@ -17,7 +17,8 @@ static luge_status count_in(const reader *r, const char *key, int64_t *v, luge_e
     double d = 0;
     if (text) end = lg_number_read(text, &d);
     if (!end || *end || d < 0 || d > 9e15 || d != floor(d))
-        return lg_fail(err, LUGE_E_FORMAT, "%s: metadata %s = \"%.40s\" is not a count", r->path, key, text ? text : "");
+        return lg_fail(err, LUGE_E_FORMAT, "%s: metadata %s = \"%.40s\" is not a count", r->path, key,
+                       text ? text : "");
     *v = (int64_t)d;
     return LUGE_OK;
 }
@@ -41,8 +42,8 @@ static luge_status open_file(reader *r, luge_error *err)
         return lg_fail(err, LUGE_E_FORMAT, "%s: no checkpoint of luge (it has no luge.format)", r->path);
     LG_TRY(count_in(r, "luge.format", &format, err));
     if (format != LG_CHECKPOINT)
-        return lg_fail(err, LUGE_E_FORMAT, "%s: format %lld; this is luge %s, which reads format %d", r->path, (long long)format,
-                       LUGE_VERSION_TEXT, LG_CHECKPOINT);
+        return lg_fail(err, LUGE_E_FORMAT, "%s: format %lld; this is luge %s, which reads format %d", r->path,
+                       (long long)format, LUGE_VERSION_TEXT, LG_CHECKPOINT);
     LG_TRY(count_in(r, "luge.steps", &r->steps, err));
     LG_TRY(count_in(r, "luge.skipped", &r->skipped, err));
     LG_TRY(json_in(r, "luge.options", false, &r->options, err));
@@ -103,12 +104,14 @@ static luge_status groups_in(const reader *r, const luge_optimizer *o, luge_opti
     luge_status st = LUGE_OK;
     int made;
     if (json_array_size(r->groups) != (size_t)o->groups)
-        return lg_fail(err, LUGE_E_SHAPE, "%s: %zu groups, and the optimizer has %d", r->path, json_array_size(r->groups), o->groups);
+        return lg_fail(err, LUGE_E_SHAPE, "%s: %zu groups, and the optimizer has %d", r->path,
+                       json_array_size(r->groups), o->groups);
     for (int i = 0; i < o->groups; i++) {
         const json_t *from = json_array_get(r->groups, (size_t)i);
         const char *want = o->group[i].entry->name, *have = text_in(from, "method");
         if (strcmp(want, have))
-            return lg_fail(err, LUGE_E_NAME, "%s: group %d is of method \"%.60s\", and the optimizer's is %s", r->path, i, have, want);
+            return lg_fail(err, LUGE_E_NAME, "%s: group %d is of method \"%.60s\", and the optimizer's is %s",
+                           r->path, i, have, want);
         if (i > 0) LG_TRY(luge_group(n, want, &made, err));
         lg_group *g = &n->group[i];
         LG_TRY(settings_in(r, g, json_object_get(from, "settings"), err));
@@ -133,11 +136,12 @@ static luge_status parameter_fits(const reader *r, const lg_tensor *t, luge_erro
     for (int i = 0; i < t->s.ndim && same; i++) {
         same = e->shape[i] == t->s.shape[i];
         if (!same)
-            return lg_fail(err, LUGE_E_SHAPE, "%s: %s has %zu in dimension %d, and the optimizer's has %zu", r->path, name,
-                           e->shape[i], i, t->s.shape[i]);
+            return lg_fail(err, LUGE_E_SHAPE, "%s: %s has %zu in dimension %d, and the optimizer's has %zu", r->path,
+                           name, e->shape[i], i, t->s.shape[i]);
     }
     if (!same)
-        return lg_fail(err, LUGE_E_SHAPE, "%s: %s has %d dimensions, and the optimizer's has %d", r->path, name, e->ndim, t->s.ndim);
+        return lg_fail(err, LUGE_E_SHAPE, "%s: %s has %d dimensions, and the optimizer's has %d", r->path, name,
+                       e->ndim, t->s.ndim);
     return LUGE_OK;
 }
 
@@ -146,7 +150,8 @@ static luge_status tensors_in(const reader *r, const luge_optimizer *o, luge_opt
 {
     luge_status st = LUGE_OK;
     if (json_array_size(r->tensors) != o->tensors)
-        return lg_fail(err, LUGE_E_SHAPE, "%s: %zu tensors, and the optimizer has %zu", r->path, json_array_size(r->tensors), o->tensors);
+        return lg_fail(err, LUGE_E_SHAPE, "%s: %zu tensors, and the optimizer has %zu", r->path,
+                       json_array_size(r->tensors), o->tensors);
     for (size_t i = 0; i < o->tensors; i++) {
         const json_t *from = json_array_get(r->tensors, i);
         const char *name = text_in(from, "name");
@@ -158,7 +163,8 @@ static luge_status tensors_in(const reader *r, const luge_optimizer *o, luge_opt
         LG_TRY(number_in(r, from, "group", &group, err));
         int of = o->where[t->number].group;
         if (group != (double)of)
-            return lg_fail(err, LUGE_E_SHAPE, "%s: tensor %.60s is in group %g, and the optimizer's is in %d", r->path, name, group, of);
+            return lg_fail(err, LUGE_E_SHAPE, "%s: tensor %.60s is in group %g, and the optimizer's is in %d",
+                           r->path, name, group, of);
         LG_TRY(parameter_fits(r, t, err));
         LG_TRY(luge_add(n, of, name, t->type, t->d.x, t->s.ndim, t->s.shape, err));
         n->gradient.t[n->gradient.n - 1].number = t->number;
@@ -202,7 +208,8 @@ static luge_status slots_in(const reader *r, const lg_group *g, bool copy, size_
                 const lg_entry *e = lg_tensors_find(r->file, name);
                 if (!e) return lg_fail(err, LUGE_E_FORMAT, "%s: there is no %s", r->path, name);
                 if (e->dtype != (t->type == LUGE_F64 ? LG_DTYPE_F64 : LG_DTYPE_F32) || e->n != t->s.n)
-                    return lg_fail(err, LUGE_E_SHAPE, "%s: %s does not have the type and size of its parameter", r->path, name);
+                    return lg_fail(err, LUGE_E_SHAPE, "%s: %s does not have the type and size of its parameter",
+                                   r->path, name);
                 if (copy && e->bytes) memcpy(t->d.slot[q + j], e->data, e->bytes);
             }
     return LUGE_OK;
@@ -215,7 +222,8 @@ static luge_status all_slots_in(const reader *r, const luge_optimizer *n, bool c
     LG_TRY(slots_in(r, &n->gradient, copy, &count, err));
     for (int i = 0; i < n->groups; i++) LG_TRY(slots_in(r, &n->group[i], copy, &count, err));
     if (count != lg_tensors_count(r->file))
-        st = lg_fail(err, LUGE_E_FORMAT, "%s: %zu entries, and %zu have a place", r->path, lg_tensors_count(r->file), count);
+        st = lg_fail(err, LUGE_E_FORMAT, "%s: %zu entries, and %zu have a place", r->path, lg_tensors_count(r->file),
+                     count);
 done:
     return st;
 }

@@ -66,8 +66,8 @@ static const char *value_in(const char *text, const char *name, size_t *length)
     return NULL;
 }
 
-static int fill(luge_row *row, const char *name, const char *kind, const char *value, size_t length, const char *range,
-                const char *text)
+static int fill(luge_row *row, const char *name, const char *kind, const char *value, size_t length,
+                const char *range, const char *text)
 {
     size_t n = length < sizeof row->value ? length : sizeof row->value - 1;
     *row = (luge_row){ .name = name, .kind = kind, .range = range, .text = text };
@@ -96,7 +96,8 @@ static int parameter_row(const luge_method *e, size_t i, luge_row *row)
 static int evidence_row(const luge_method *e, size_t i, luge_row *row)
 {
     for (const lg_evidence *v = e->method->evidence; v->name; v++)
-        if (!strcmp(v->name, e->name) && i-- == 0) return fill(row, v->name, v->tier, v->source, strlen(v->source), "", "");
+        if (!strcmp(v->name, e->name) && i-- == 0)
+            return fill(row, v->name, v->tier, v->source, strlen(v->source), "", "");
     return 0;
 }
 
@@ -104,7 +105,8 @@ static int slot_row(const luge_method *e, size_t i, luge_row *row)
 {
     for (const lg_slot *s = e->method->slot; s->name; s++)
         if (i-- == 0)
-            return fill(row, s->name, strcmp(s->start, "work") ? "state" : "scratch", s->start, strlen(s->start), "", s->text);
+            return fill(row, s->name, strcmp(s->start, "work") ? "state" : "scratch", s->start, strlen(s->start), "",
+                        s->text);
     return 0;
 }
 

@@ -72,7 +72,8 @@ luge_status luge_group(luge_optimizer *o, const char *method, int *group, luge_e
     const luge_method *entry = method ? luge_method_find(method) : NULL;
     if (!o || !group) return lg_fail(err, LUGE_E_ARG, "luge_group: %s is NULL", o ? "group" : "opt");
     if (!entry)
-        return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them", method ? method : "");
+        return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them",
+                       method ? method : "");
     if (o->planned) return lg_fail(err, LUGE_E_ARG, "group of %s: groups are added before the first step", method);
     lg_group *grown = lg_grow(o->group, (size_t)o->groups, (size_t)o->groups + 1, sizeof *grown);
     LG_NEED(grown);
@@ -101,12 +102,14 @@ static luge_status same_state(const lg_group *g, const char *key, const char *va
         int slots[LG_SLOTS] = { 0 }, inputs[LG_INPUTS] = { 0 };
         g->m->counts(g->h, g->k + 1, &t->s, slots, inputs);
         if (memcmp(slots, t->counts, sizeof slots) || lg_row_of(g, t) != t->row)
-            return lg_fail(err, LUGE_E_ARG, "%s: %s = %.60s needs other state than the one in use", g->entry->name, key, value);
+            return lg_fail(err, LUGE_E_ARG, "%s: %s = %.60s needs other state than the one in use", g->entry->name,
+                           key, value);
     }
     return LUGE_OK;
 }
 
-static luge_status group_set(const luge_optimizer *o, lg_group *g, const char *key, const char *value, luge_error *err)
+static luge_status group_set(const luge_optimizer *o, lg_group *g, const char *key, const char *value,
+                             luge_error *err)
 {
     luge_status st = LUGE_OK;
     size_t size = g->m->hyper_size;
@@ -158,11 +161,15 @@ luge_status luge_get(const luge_optimizer *o, int group, const char *key, char *
     luge_status st = lg_group_at(o, group, &g, err);
     if (st) return st;
     const lg_setting *row = key ? lg_setting_find(g->m->hyper, key) : NULL;
-    if (row) lg_setting_print(row, g->h, value, sizeof value);
-    else if (key && !strcmp(key, "schedule")) lg_schedule_print(&g->schedule, value, sizeof value);
-    else return lg_fail(err, LUGE_E_NAME, "%s has no setting \"%.60s\"", g->entry->name, key ? key : "");
+    if (row)
+        lg_setting_print(row, g->h, value, sizeof value);
+    else if (key && !strcmp(key, "schedule"))
+        lg_schedule_print(&g->schedule, value, sizeof value);
+    else
+        return lg_fail(err, LUGE_E_NAME, "%s has no setting \"%.60s\"", g->entry->name, key ? key : "");
     if (strlen(value) >= size)
-        return lg_fail(err, LUGE_E_ARG, "%s: %s needs %zu bytes of text, not %zu", g->entry->name, key, strlen(value) + 1, size);
+        return lg_fail(err, LUGE_E_ARG, "%s: %s needs %zu bytes of text, not %zu", g->entry->name, key,
+                       strlen(value) + 1, size);
     memcpy(text, value, strlen(value) + 1);
     return LUGE_OK;
 }
@@ -171,7 +178,8 @@ luge_status luge_option(luge_optimizer *o, const char *key, const char *value, l
 {
     if (!o || !key || !value)
         return lg_fail(err, LUGE_E_ARG, "luge_option: %s is NULL", !o ? "opt" : key ? "value" : "key");
-    if (o->planned && ((const struct gradient_memory_f64 *)o->gradient.memory)->calls > 0 && !strcmp(key, "accumulate"))
+    if (o->planned && ((const struct gradient_memory_f64 *)o->gradient.memory)->calls > 0 &&
+        !strcmp(key, "accumulate"))
         return lg_fail(err, LUGE_E_ARG, "accumulate = %.60s: not in the middle of a step", value);
     return group_set(o, &o->gradient, key, value, err);
 }
@@ -211,8 +219,8 @@ static lg_tensor *tensor_room(lg_group *g)
     return &g->t[g->n];
 }
 
-luge_status luge_add(luge_optimizer *o, int group, const char *name, luge_type type, void *x, int ndim, const size_t *shape,
-                     luge_error *err)
+luge_status luge_add(luge_optimizer *o, int group, const char *name, luge_type type, void *x, int ndim,
+                     const size_t *shape, luge_error *err)
 {
     luge_status st = LUGE_OK;
     lg_group *g = NULL;
@@ -227,7 +235,8 @@ luge_status luge_add(luge_optimizer *o, int group, const char *name, luge_type t
     if (!x && made.s.n) return lg_fail(err, LUGE_E_ARG, "%.60s: x is NULL", name);
     if (o->planned) return lg_fail(err, LUGE_E_ARG, "%.60s: tensors are added before the first step", name);
     for (size_t i = 0; i < o->tensors; i++)
-        if (!strcmp(o->gradient.t[i].s.name, name)) return lg_fail(err, LUGE_E_NAME, "%.60s: there is such a tensor already", name);
+        if (!strcmp(o->gradient.t[i].s.name, name))
+            return lg_fail(err, LUGE_E_NAME, "%.60s: there is such a tensor already", name);
 
     LG_NEED(t = tensor_room(g));
     LG_NEED(f = tensor_room(&o->gradient));

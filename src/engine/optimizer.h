@@ -4,8 +4,8 @@
 #include "engine/engine.h"
 #include "engine/schedule.h"
 #define REAL 64
-#include "engine/gradient.h"
 #include "engine/end.inc"
+#include "engine/gradient.h"
 #undef REAL
 #undef real /* a word of method files only */
 #undef stored
@@ -17,11 +17,11 @@ typedef struct lg_tensor {
     lg_data d; /* first: a piece's d is its tensor */
     lg_shape s;
     luge_type type;
-    size_t number;      /* as luge_add counted: its place in the caller's arrays */
-    double k;           /* its own step count: a step without its gradient does not count */
-    size_t row, rows;   /* row = 0: the method has no rows on this tensor */
-    size_t first, last; /* its pieces */
-    size_t offset;      /* coordinates before it in its group */
+    size_t number;                   /* as luge_add counted: its place in the caller's arrays */
+    double k;                        /* its own step count: a step without its gradient does not count */
+    size_t row, rows;                /* row = 0: the method has no rows on this tensor */
+    size_t first, last;              /* its pieces */
+    size_t offset;                   /* coordinates before it in its group */
     double *unit, *all, *own, *coef; /* a unit per row; one for the tensor; OWN; its own constants */
     int counts[LG_SLOTS], needs[LG_INPUTS], variant;
     bool active;
@@ -79,7 +79,7 @@ luge_status lg_plan_check(luge_optimizer *o, luge_error *err); /* rules between 
 size_t lg_plan_bytes(luge_optimizer *o);
 luge_status lg_plan(luge_optimizer *o, luge_error *err); /* once; the state is not yet written */
 void lg_plan_drop(luge_optimizer *o);
-void lg_group_switches(lg_group *g);               /* variants and needs of the coming step */
+void lg_group_switches(lg_group *g); /* variants and needs of the coming step */
 size_t lg_row_of(const lg_group *g, const lg_tensor *t);
 
 /* step.c */

@@ -72,7 +72,8 @@ typedef struct job {
     int first, which;
 } job;
 
-/* The pieces of one share.  A tensor of one piece goes through all its remaining passes at once, while it is in cache. */
+/* The pieces of one share.  A tensor of one piece goes through all its remaining passes at once, while it is in
+ * cache. */
 static void share_of_pieces(void *context, size_t id, size_t of)
 {
     const job *j = context;
@@ -83,8 +84,10 @@ static void share_of_pieces(void *context, size_t id, size_t of)
 
     for (size_t a = 0, b = g->pieces; a < b; i = a) { /* first piece that starts at or after lo */
         size_t mid = (a + b) / 2;
-        if (g->piece[mid].before < lo) a = mid + 1;
-        else b = mid;
+        if (g->piece[mid].before < lo)
+            a = mid + 1;
+        else
+            b = mid;
     }
     for (; i < g->pieces && g->piece[i].before < hi; i++) {
         lg_piece w = g->piece[i];
@@ -131,19 +134,23 @@ static void share_of_chunks(void *context, size_t id, size_t of)
 
     for (size_t a = 0, b = g->n; a < b; i = a) { /* first tensor that ends after the first chunk starts */
         size_t mid = (a + b) / 2;
-        if (g->t[mid].offset + g->t[mid].s.n <= first * LG_CHUNK) a = mid + 1;
-        else b = mid;
+        if (g->t[mid].offset + g->t[mid].s.n <= first * LG_CHUNK)
+            a = mid + 1;
+        else
+            b = mid;
     }
     for (size_t c = first; c < last; c++) {
         size_t at = c * LG_CHUNK, end = at + LG_CHUNK;
         memset(carry, 0, LG_SUMS * LG_CARRY * sizeof *carry);
         for (; i < g->n && g->t[i].offset < end; i++) {
             lg_tensor *t = &g->t[i];
-            size_t lo = at > t->offset ? at - t->offset : 0, stop = t->offset + t->s.n < end ? t->s.n : end - t->offset;
+            size_t lo = at > t->offset ? at - t->offset : 0,
+                   stop = t->offset + t->s.n < end ? t->s.n : end - t->offset;
             if (t->active) {
                 lg_piece w = { .d = &t->d, .lo = lo, .n = stop - lo, .carry = carry };
                 w.phase = (t->offset + lo) % LG_BLOCK;
-                w.g = g == &j->o->gradient ? (const char *)t->d.g + lo * lg_size(t->type) : gradient(j->o, t, lo, w.n, id);
+                w.g = g == &j->o->gradient ? (const char *)t->d.g + lo * lg_size(t->type)
+                                           : gradient(j->o, t, lo, w.n, id);
                 piece_run(j->o, g, t, w, j->first);
             }
             if (stop < t->s.n) break; /* it goes on in the next chunk */
@@ -159,7 +166,8 @@ bool lg_measure_all(const luge_optimizer *o, lg_group *g, int pass)
     lg_share(g->chunks > 1 ? o->threads : 1, share_of_chunks, &j);
     memset(g->total, 0, g->W * sizeof(double));
     for (size_t c = 0; c < g->chunks; c++) lg_put(g->m, g->total, g->chunk_part + c * g->W, pass);
-    if (g->m->then(pass, g->now, g->k, g->memory, NULL, g->coef, g->total, 1, &g->t[0].s, NULL, LUGE_F64)) return true;
+    if (g->m->then(pass, g->now, g->k, g->memory, NULL, g->coef, g->total, 1, &g->t[0].s, NULL, LUGE_F64))
+        return true;
     for (size_t i = 0; i < g->n && g->local && !g->m->own_size; i++) memcpy(g->t[i].coef, g->coef, g->m->coef_size);
     return false;
 }

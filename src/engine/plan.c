@@ -4,7 +4,10 @@
 #include <string.h>
 
 /* What a slot of t takes; each starts on a cache line. */
-static size_t room(const lg_tensor *t) { return (t->s.n * lg_real_size(t->type) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN; }
+static size_t room(const lg_tensor *t)
+{
+    return (t->s.n * lg_real_size(t->type) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN;
+}
 
 /* Length of the rows of t, 0 where the method sees none. */
 size_t lg_row_of(const lg_group *g, const lg_tensor *t)
@@ -44,8 +47,12 @@ static size_t cut(const lg_group *g, lg_tensor *t, lg_piece *to)
         size_t in_row = row - lo % row;
         step = whole ? (n - lo < whole ? n - lo : whole) : (in_row < LG_CHUNK ? in_row : LG_CHUNK);
         if (to)
-            to[count] = (lg_piece){ .d = &t->d, .lo = lo, .n = step, .row = whole ? row : 0,
-                                    .unit = t->unit + lo / row * g->W, .part = t->unit + (t->rows + count) * g->W };
+            to[count] = (lg_piece){ .d = &t->d,
+                                    .lo = lo,
+                                    .n = step,
+                                    .row = whole ? row : 0,
+                                    .unit = t->unit + lo / row * g->W,
+                                    .part = t->unit + (t->rows + count) * g->W };
     }
     return count;
 }
@@ -131,8 +138,8 @@ luge_status lg_plan(luge_optimizer *o, luge_error *err)
     LG_TRY(lg_plan_check(o, err));
     o->state_bytes = lg_plan_bytes(o);
     if (o->given && o->given_bytes < o->state_bytes) {
-        return lg_fail(err, LUGE_E_SHAPE, "the state needs %zu bytes and luge_state_memory was given %zu", o->state_bytes,
-                       o->given_bytes);
+        return lg_fail(err, LUGE_E_SHAPE, "the state needs %zu bytes and luge_state_memory was given %zu",
+                       o->state_bytes, o->given_bytes);
     }
     o->state = o->given;
     if (!o->given) LG_NEED(o->state = lg_alloc(o->state_bytes + 1, 1));

@@ -6,9 +6,8 @@
  *     luge.options             {"clip_norm": "none", ...}
  *     luge.memory              scalars of the options' own passes
  *     luge.groups              [{"method", "steps", "schedule", "settings": {...}, "memory": {...}}, ...]
- *     luge.tensors             [{"name", "group", "steps", "own": {...}, "gathered": {...}}, ...]  in the order of the sums
- *     note.KEY                 texts of luge_note
- * Numbers are decimal texts that read back to the same bits.
+ *     luge.tensors             [{"name", "group", "steps", "own": {...}, "gathered": {...}}, ...]  in the order of
+ * the sums note.KEY                 texts of luge_note Numbers are decimal texts that read back to the same bits.
  * SPDX-License-Identifier: MIT */
 #include "engine/checkpoint.h"
 #include <stdio.h>
@@ -57,8 +56,8 @@ static json_t *group(const lg_group *g)
     char schedule[LG_TEXT];
     json_t *to = json_object();
     lg_schedule_print(&g->schedule, schedule, sizeof schedule);
-    if (to && put_text(to, "method", g->entry->name) && put_number(to, "steps", g->k) && put_text(to, "schedule", schedule) &&
-        !json_object_set_new(to, "settings", settings(g->m->hyper, g->h)) &&
+    if (to && put_text(to, "method", g->entry->name) && put_number(to, "steps", g->k) &&
+        put_text(to, "schedule", schedule) && !json_object_set_new(to, "settings", settings(g->m->hyper, g->h)) &&
         !json_object_set_new(to, "memory", scalars(g->m->memory, g->memory)))
         return to;
     json_decref(to);
@@ -134,8 +133,10 @@ static luge_status metadata(const luge_optimizer *o, lg_meta *meta, char (*fixed
 
 void lg_checkpoint_name(char *to, size_t size, const lg_slot *s, int i, const char *tensor)
 {
-    if (s->most == 1) snprintf(to, size, "state.%s.%s", s->name, tensor);
-    else snprintf(to, size, "state.%s[%d].%s", s->name, i, tensor);
+    if (s->most == 1)
+        snprintf(to, size, "state.%s.%s", s->name, tensor);
+    else
+        snprintf(to, size, "state.%s[%d].%s", s->name, i, tensor);
 }
 
 /* A name, kept in *room, which is filled from the front. */
@@ -160,7 +161,10 @@ static size_t slots(const lg_group *g, lg_entry *to, char **names, size_t *lengt
                 lg_checkpoint_name(name, sizeof name, s, j, t->s.name);
                 *length += strlen(name) + 1;
                 if (!to) continue;
-                to[count] = (lg_entry){ .name = keep(names, name), .data = t->d.slot[q + j], .ndim = t->s.ndim, .n = t->s.n,
+                to[count] = (lg_entry){ .name = keep(names, name),
+                                        .data = t->d.slot[q + j],
+                                        .ndim = t->s.ndim,
+                                        .n = t->s.n,
                                         .dtype = t->type == LUGE_F64 ? LG_DTYPE_F64 : LG_DTYPE_F32,
                                         .bytes = t->s.n * lg_real_size(t->type) };
                 memcpy(to[count].shape, t->s.shape, sizeof t->s.shape);
@@ -175,8 +179,12 @@ static size_t parameters(const luge_optimizer *o, lg_entry *to, char **names, si
         snprintf(name, sizeof name, "param.%s", t->s.name);
         *length += strlen(name) + 1;
         if (!to) continue;
-        *to = (lg_entry){ .name = keep(names, name), .data = t->d.x, .ndim = t->s.ndim, .n = t->s.n,
-                          .dtype = lg_checkpoint_dtype(t->type), .bytes = t->s.n * lg_size(t->type) };
+        *to = (lg_entry){ .name = keep(names, name),
+                          .data = t->d.x,
+                          .ndim = t->s.ndim,
+                          .n = t->s.n,
+                          .dtype = lg_checkpoint_dtype(t->type),
+                          .bytes = t->s.n * lg_size(t->type) };
         memcpy(to++->shape, t->s.shape, sizeof t->s.shape);
     }
     return o->gradient.n;

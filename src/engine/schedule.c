@@ -55,21 +55,43 @@ static const char *total(const lg_schedule_settings *s)
 }
 
 #define AT(name) offsetof(lg_schedule_settings, name)
-#define WARMUP { "warmup", LG_int, AT(warmup), "0", "[0,1e15]", "steps over which the factor grows from 0 to 1" }
-#define TOTAL  { "total", LG_int, AT(total), "0", "[0,1e15]", "step at which the end is reached; must be set" }
-#define FINAL  { "final", LG_real, AT(final), "0", "[0,1]", "factor at the end and after it" }
+#define WARMUP                                                                                                       \
+    {                                                                                                                \
+        "warmup", LG_int, AT(warmup), "0", "[0,1e15]", "steps over which the factor grows from 0 to 1"               \
+    }
+#define TOTAL                                                                                                        \
+    {                                                                                                                \
+        "total", LG_int, AT(total), "0", "[0,1e15]", "step at which the end is reached; must be set"                 \
+    }
+#define FINAL                                                                                                        \
+    {                                                                                                                \
+        "final", LG_real, AT(final), "0", "[0,1]", "factor at the end and after it"                                  \
+    }
 static const row table[] = {
     { "constant", "1", constant, NULL, { { 0 } } },
-    { "warmup", "k / steps, then 1", warmup, NULL, { { "steps", LG_int, AT(steps), "100", "[0,1e15]", "length of the ramp" } } },
+    { "warmup",
+      "k / steps, then 1",
+      warmup,
+      NULL,
+      { { "steps", LG_int, AT(steps), "100", "[0,1e15]", "length of the ramp" } } },
     { "cosine", "final + (1 - final) (1 + cos(pi u)) / 2", cosine, total, { TOTAL, WARMUP, FINAL } },
     { "linear", "1 + (final - 1) u", linear, total, { TOTAL, WARMUP, FINAL } },
-    { "exponential", "gamma^(k - 1 - warmup)", steps, NULL,
+    { "exponential",
+      "gamma^(k - 1 - warmup)",
+      steps,
+      NULL,
       { { "gamma", LG_real, AT(gamma), "0.999", "(0,1]", "factor of one step" }, WARMUP } },
-    { "step", "gamma^floor((k - 1 - warmup) / every)", steps, NULL,
+    { "step",
+      "gamma^floor((k - 1 - warmup) / every)",
+      steps,
+      NULL,
       { { "gamma", LG_real, AT(gamma), "0.1", "(0,1]", "factor of one stage" },
         { "every", LG_int, AT(every), "1000", "[1,1e15]", "steps of a stage" },
         WARMUP } },
-    { "wsd", "warm-up, 1 for `stable` steps, then linear to final in `decay` steps", wsd, NULL,
+    { "wsd",
+      "warm-up, 1 for `stable` steps, then linear to final in `decay` steps",
+      wsd,
+      NULL,
       { { "stable", LG_int, AT(stable), "1000", "[0,1e15]", "steps at full size" },
         { "decay", LG_int, AT(decay), "1000", "[1,1e15]", "steps of the decay" },
         WARMUP,
@@ -90,7 +112,8 @@ luge_status lg_schedule_parse(lg_schedule *to, const char *text, luge_error *err
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", s.kind ? ", " : "", name);
     }
     if (s.kind == ROWS) {
-        return lg_fail(err, LUGE_E_NAME, "schedule \"%.*s\": one of %s is needed", (int)(length < 60 ? length : 60), text, names);
+        return lg_fail(err, LUGE_E_NAME, "schedule \"%.*s\": one of %s is needed", (int)(length < 60 ? length : 60),
+                       text, names);
     }
     snprintf(owner, sizeof owner, "schedule %s", table[s.kind].name);
     LG_TRY(lg_setting_defaults(owner, table[s.kind].settings, &s.s, err));

@@ -81,8 +81,8 @@ static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *er
             const luge_input *from = input_named(in, g->m->input[q].name);
             t->d.input[q] = from && from->data ? from->data[t->number] : NULL;
             if (t->needs[q] && !t->d.input[q])
-                return lg_fail(err, LUGE_E_INPUT, "%s: tensor %.60s needs the input %s: %s", g->entry->name, t->s.name,
-                               g->m->input[q].name, g->m->input[q].text);
+                return lg_fail(err, LUGE_E_INPUT, "%s: tensor %.60s needs the input %s: %s", g->entry->name,
+                               t->s.name, g->m->input[q].name, g->m->input[q].text);
         }
     }
     return LUGE_OK;
@@ -139,13 +139,15 @@ static luge_status not_finite(luge_optimizer *o, luge_error *err)
             if (t->type == LUGE_BF16) memcpy((char *)&small + 2, (const char *)t->d.g + 2 * i, 2);
             g += (double)small;
             if (!isfinite(g))
-                return lg_fail(err, LUGE_E_NUMERIC, "the gradient of %.60s is %g at element %zu; nothing moved", name, g, i);
+                return lg_fail(err, LUGE_E_NUMERIC, "the gradient of %.60s is %g at element %zu; nothing moved", name,
+                               g, i);
         }
     }
     return LUGE_OK;
 }
 
-/* Norm of all gradients.  Squares that overflow are taken once more in units of 2^600, from which f32 is far. */
+/* Norm of all gradients.  Squares that overflow are taken once more in units of 2^600, from which f32 is far; norms
+ * below 2^-500 are as good as 0. */
 static double norm_of(luge_optimizer *o, int pass)
 {
     lg_group *f = &o->gradient;
@@ -173,8 +175,10 @@ static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
     m->bad = m->square = 0;
     lg_measure_all(o, f, LOOK);
     if (p->nonfinite != gradient_nonfinite_allow_f64 && isnan(m->bad)) {
-        if (p->nonfinite == gradient_nonfinite_skip_f64) o->skipped++;
-        else st = not_finite(o, err);
+        if (p->nonfinite == gradient_nonfinite_skip_f64)
+            o->skipped++;
+        else
+            st = not_finite(o, err);
         return st;
     }
     lg_measure_all(o, f, ADD);
@@ -189,6 +193,7 @@ static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
             own->seen = 0;
             if (t->active && !t->d.g) t->d.g = t->d.x; /* any address: the sum is what counts */
         }
+        lg_constants(f); /* some had their gradients in earlier calls */
         lg_measure_all(o, f, NORM);
     }
     double norm = norm_of(o, p->accumulate > 1 ? NORM : LOOK) / calls;

@@ -1,5 +1,5 @@
-/* What a pass of a method really reads and writes, found by changing one stream at a time and looking at what follows:
- * no table says it, so none can be wrong.  SPDX-License-Identifier: MIT */
+/* What a pass of a method really reads and writes, found by changing one stream at a time and looking at what
+ * follows: no table says it, so none can be wrong.  SPDX-License-Identifier: MIT */
 #include "engine/optimizer.h"
 #include <string.h>
 
@@ -15,7 +15,8 @@ static void fill(bench *b, int changed)
     memset(b->unit, 0, sizeof b->unit);
     memset(b->carry, 0, sizeof b->carry);
     for (int s = 0; s < STREAMS; s++)
-        for (uint64_t i = 0; i < N; i++) b->stream[s][i] = 0.1 + lg_uniform(1, (uint64_t)(s + (s == changed ? 100 : 0)), i);
+        for (uint64_t i = 0; i < N; i++)
+            b->stream[s][i] = 0.1 + lg_uniform(1, (uint64_t)(s + (s == changed ? 100 : 0)), i);
 }
 
 static void run(const lg_isa *isa, const lg_method *m, const lg_shape *t, int pass, int variant, bench *b)
@@ -32,7 +33,8 @@ static void run(const lg_isa *isa, const lg_method *m, const lg_shape *t, int pa
 /* Does changing stream s change anything that is not s itself, or s where it is written? */
 static bool reads(const bench *before, const bench *base, const bench *other, int s)
 {
-    if (memcmp(base->unit, other->unit, sizeof base->unit) || memcmp(base->carry, other->carry, sizeof base->carry)) return true;
+    if (memcmp(base->unit, other->unit, sizeof base->unit) || memcmp(base->carry, other->carry, sizeof base->carry))
+        return true;
     for (int w = 0; w < STREAMS; w++) {
         bool written = memcmp(before->stream[w], base->stream[w], sizeof base->stream[w]) != 0;
         if ((w != s || written) && memcmp(base->stream[w], other->stream[w], sizeof base->stream[w])) return true;
