@@ -55,7 +55,9 @@ static luge_status put(const cli_option *row, void *options, const char *value, 
         return LUGE_OK;
     }
     if (row->kind == CLI_TEXTS) return push((cli_texts *)(void *)at, value, err);
-    return lg_setting_set("option", &typed, options, value, err);
+    luge_status st = lg_setting_set("", &typed, options, value, err);
+    if (st) memmove(err->text, err->text + 2, strlen(err->text) - 1); /* the owner, which is nobody: ": " */
+    return st;
 }
 
 static luge_status defaults(const cli_command *command, void *options, luge_error *err)

@@ -14,7 +14,7 @@ enum { STREAMS = 8, PASSES = 16, REPEATS = 15, WARM = 2 };
 
 /* Streams are moved as words of 32 bits: t is the sum of the read ones, and the written ones become t. */
 #define R0 1
-#define R1 s0[i]
+#define R1 R0 + s0[i]
 #define R2 R1 + s1[i]
 #define R3 R2 + s2[i]
 #define R4 R3 + s3[i]
