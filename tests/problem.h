@@ -6,7 +6,7 @@
 /* the header above comes first: it has what cmocka wants */
 #include "problems/problem.h"
 
-enum { IMAGES = 1500, PIXELS = 12, CLASSES = 4, POINTS = 9000, COLUMNS = 6, MOST = 2000, TENSORS = 8 };
+enum { IMAGES = 1500, PIXELS = 12, CLASSES = 4, POINTS = 6000, COLUMNS = 6, MOST = 2000, TENSORS = 8 };
 static unsigned char image[IMAGES][PIXELS], label[IMAGES];
 static double point[POINTS][COLUMNS];
 static int side[POINTS];
