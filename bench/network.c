@@ -61,7 +61,7 @@ static void make_file(const char *path, int ndim, const unsigned *shape, unsigne
 
 static lg_problem *open_problem(void)
 {
-    char folder[] = "/tmp/luge-network-XXXXXX", images[64], labels[64], data[2][80];
+    char folder[200], images[220], labels[220], data[2][240];
     const char *const given[] = { data[0], data[1] };
     lg_problem_request r = { .spec = "mlp:hidden=(256,128)",
                              .data = given,
@@ -73,6 +73,7 @@ static lg_problem *open_problem(void)
     lg_problem *p;
     luge_status st;
 
+    snprintf(folder, sizeof folder, "%s/luge-network-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir);
     if (!mkdtemp(folder)) perror(folder), exit(1);
     snprintf(images, sizeof images, "%s/images", folder);
     snprintf(labels, sizeof labels, "%s/labels", folder);
