@@ -2,42 +2,19 @@
  * would take at the rate of one large matrix product measured in the same process: 6 x batch x weights operations.
  * The three are measured in turn, round by round; what is printed are medians.
  * SPDX-License-Identifier: MIT */
+#define ROUNDS 41
+#include "measure.h"
+
 #include "linalg/gemm.h"
 #include "problems/problem.h"
 #include <cblas.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 41, STEPS = 10, SIDE = 1024, BATCH = 128, IMAGES = 2560, PIXELS = 784, TENSORS = 6 };
-
-static luge_error err;
-
-static void must(luge_status st)
-{
-    if (st == LUGE_OK) return;
-    fprintf(stderr, "network: %s\n", err.text);
-    exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+enum { STEPS = 10, SIDE = 1024, BATCH = 128, IMAGES = 2560, TENSORS = 6 };
 
 static double median(double *v)
 {
-    qsort(v, ROUNDS, sizeof *v, by_size);
+    qsort(v, ROUNDS, sizeof *v, by_value);
     return v[ROUNDS / 2];
 }
 
@@ -103,7 +80,8 @@ static void prepare(training *t)
     must(luge_option(t->opt, "threads", "1", &err));
     for (size_t i = 0; i < TENSORS; i++) {
         const lg_shape *s = lg_problem_tensor(t->p, i);
-        if (!(t->x[i] = lg_alloc(s->n, sizeof(float))) || !(t->g[i] = lg_alloc(s->n, sizeof(float)))) exit(1);
+        t->x[i] = room(s->n, sizeof(float));
+        t->g[i] = room(s->n, sizeof(float));
         must(luge_add(t->opt, 0, s->name, LUGE_F32, t->x[i], s->ndim, s->shape, &err));
         if (s->ndim == 2) t->weights += s->n;
     }
@@ -144,8 +122,8 @@ int main(void)
         a[i] = (float)lg_uniform(1, 0, i);
         b[i] = (float)lg_uniform(2, 0, i);
     }
-    for (int round = -2; round < ROUNDS; round++) {
-        int to = round < 0 ? 0 : round; /* the first two warm up */
+    for (int round = -WARM; round < ROUNDS; round++) {
+        int to = round < 0 ? 0 : round;
         gemm[to] = rate(a, b, c);
         train(&t, &gradient[to], &step[to]);
     }
