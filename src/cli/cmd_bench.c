@@ -32,12 +32,13 @@ static bool next_name(const char **list, char name[64])
 }
 
 /* Measure one method and print its line. */
-static luge_status measure(const options *o, const char *name, luge_error *err)
+static luge_status measure(const options *o, const char *name, cli_progress *progress, luge_error *err)
 {
     static const char *const dtype[] = { [LUGE_F32] = "f32", [LUGE_F64] = "f64" };
     lg_measured m;
     luge_status st = lg_bench_run(name, (luge_type)o->dtype, (size_t)o->n, (int)o->threads, &m, err);
 
+    cli_progress_clear(progress);
     if (st) return st;
     if (o->json)
         cli_json_line(json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o}", "method", name, "dtype", dtype[o->dtype], "n",
@@ -51,23 +52,41 @@ static luge_status measure(const options *o, const char *name, luge_error *err)
     return st;
 }
 
+/* The i-th method to measure: of the list, or of all. */
+static bool name_at(const options *o, size_t i, char name[64])
+{
+    const luge_method *method;
+    const char *list = o->methods;
+
+    if (!list)
+        return (method = luge_method_at(i)) != NULL &&
+               snprintf(name, 64, "%s", luge_method_text(method, LUGE_NAME)) > 0;
+    for (size_t k = 0; k <= i; k++)
+        if (!next_name(&list, name)) return false;
+    return true;
+}
+
 static int run(const void *context, const cli_texts *operands)
 {
     const options *o = (const options *)context;
     const luge_method *method;
-    const char *list = o->methods;
+    cli_progress progress;
     char name[64];
     luge_error err;
+    size_t count = 0;
 
     (void)operands;
-    while (list && next_name(&list, name))
+    for (; name_at(o, count, name); count++)
         if (cli_method(&method, name, &err)) return cli_fail("bench", &err);
-    list = o->methods;
     if (!o->json)
         printf("%-24s%-6s%12s%9s%12s%12s%18s\n", "method", "dtype", "n", "threads", "ms a step", "GB/s",
                "fraction of copy");
-    for (size_t i = 0; list ? next_name(&list, name) : (method = luge_method_at(i)) != NULL; i++)
-        if (measure(o, list ? name : luge_method_text(method, LUGE_NAME), &err)) return cli_fail("bench", &err);
+    cli_progress_start(&progress, false);
+    for (size_t i = 0; i < count && name_at(o, i, name); i++) {
+        cli_progress_show(&progress, (int64_t)i, (int64_t)count, (double)NAN);
+        luge_status st = measure(o, name, &progress, &err);
+        if (st) return cli_fail("bench", &err);
+    }
     return CLI_GOOD;
 }
 

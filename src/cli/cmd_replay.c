@@ -37,14 +37,19 @@ static int run(const void *context, const cli_texts *operands)
 {
     const options *o = (const options *)context;
     size_t failed = 0;
+    cli_progress progress;
 
     if (!o->json)
         printf("%-7s%-24s%6s%12s%11s  file and where the error is largest\n", "", "method", "steps", "error",
                "tolerance");
+    cli_progress_start(&progress, false);
     for (size_t i = 0; i < operands->n; i++) {
         lg_replayed result;
         luge_error err;
-        if (lg_replay_run(operands->v[i], (int)o->threads, &result, &err)) {
+        cli_progress_show(&progress, (int64_t)i, (int64_t)operands->n, (double)NAN);
+        luge_status st = lg_replay_run(operands->v[i], (int)o->threads, &result, &err);
+        cli_progress_clear(&progress);
+        if (st) {
             cli_fail("replay", &err);
             failed++;
             continue;

@@ -192,20 +192,19 @@ done:
 
 /* ---- from options to a run ---- */
 
-/* The problem's name and settings, with those that have an option of their own. */
-static luge_status problem_spec(const options *o, char spec[LG_TEXT], luge_error *err)
+/* The problem's name and settings, with --hidden among them. */
+static luge_status problem_spec(const options *o, char made[LG_TEXT], const char **spec, luge_error *err)
 {
-    const char *extra[][2] = { { "hidden", o->hidden }, { "at", o->at } };
-    size_t n = (size_t)snprintf(spec, LG_TEXT, "%s", o->problem);
+    char sign = strchr(o->problem, ':') ? ',' : ':';
+    bool bare = o->hidden && o->hidden[0] != '(';
+    int n;
 
-    for (int i = 0; i < 2; i++) {
-        if (!extra[i][1] || n >= LG_TEXT) continue;
-        char sign = strchr(spec, ':') ? ',' : ':';
-        bool bare = extra[i][1][0] != '(';
-        n += (size_t)snprintf(spec + n, LG_TEXT - n, "%c%s=%s%s%s", sign, extra[i][0], bare ? "(" : "", extra[i][1],
-                              bare ? ")" : "");
-    }
-    return n < LG_TEXT ? LUGE_OK : lg_fail(err, LUGE_E_ARG, "--problem is longer than %d characters", LG_TEXT - 1);
+    *spec = o->hidden ? made : o->problem;
+    if (!o->hidden) return LUGE_OK;
+    n = snprintf(made, LG_TEXT, "%s%chidden=%s%s%s", o->problem, sign, bare ? "(" : "", o->hidden, bare ? ")" : "");
+    return n < LG_TEXT
+               ? LUGE_OK
+               : lg_fail(err, LUGE_E_ARG, "--problem with --hidden is longer than %d characters", LG_TEXT - 1);
 }
 
 static bool has_parameter(const luge_method *method, const char *name)
@@ -269,8 +268,8 @@ done:
 static luge_status train(const options *o, lg_trained *result, luge_error *err)
 {
     luge_status st;
-    char spec[LG_TEXT], text[SHORT][LG_TEXT];
-    const char **set = NULL;
+    char made[LG_TEXT], text[SHORT][LG_TEXT];
+    const char *spec, **set = NULL;
     view v = { .o = o, .epochs = o->epochs > 0 };
     lg_train run = { .method = o->method,
                      .option = o->option.v,
@@ -284,12 +283,13 @@ static luge_status train(const options *o, lg_trained *result, luge_error *err)
                      .context = &v };
 
     LG_TRY(check(o, err));
-    LG_TRY(problem_spec(o, spec, err));
+    LG_TRY(problem_spec(o, made, &spec, err));
     LG_NEED(set = (const char **)lg_alloc(o->set.n + SHORT + 1, sizeof *set));
     LG_TRY(all_settings(o, set, text, err));
     run.set = set;
     while (set[run.set_count]) run.set_count++;
     run.problem = (lg_problem_request){ .spec = spec,
+                                        .at = o->at,
                                         .data = o->data.v,
                                         .data_count = o->data.n,
                                         .split = (size_t)o->split,
