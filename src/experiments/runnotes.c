@@ -87,8 +87,9 @@ luge_status lg_identity_make(lg_identity **out, const lg_train *train, luge_erro
 
     *out = NULL;
     LG_NEED(id = lg_alloc(1, sizeof *id));
-    LG_NEED(id->item = lg_alloc(8 + problem->data_count, sizeof *id->item));
+    LG_NEED(id->item = lg_alloc(9 + problem->data_count, sizeof *id->item));
     LG_TRY(add(id, "problem", problem->spec, err));
+    LG_TRY(add(id, "start", problem->at ? problem->at : "the problem's own", err));
     LG_TRY(add_number(id, "data files", problem->data_count, err));
     for (size_t i = 0; i < problem->data_count; i++) LG_TRY(add_file(id, problem->data[i], i, err));
     LG_TRY(add_number(id, "split", problem->split, err));

@@ -9,7 +9,8 @@ typedef struct lg_problem lg_problem;
 
 /* What a problem is opened with. */
 typedef struct lg_problem_request {
-    const char *spec;        /* "mlp" or "rosenbrock:a=1,b=100": name and settings          */
+    const char *spec;        /* "mlp" or "rosenbrock:a=1,b=100": name and settings; or "expr:EXPRESSION" */
+    const char *at;          /* "1,2": the start of a problem that is a formula; NULL: its own  */
     const char *const *data; /* "PATH" or "images=PATH"; none: a generated set, if it has one */
     size_t data_count;
     size_t split;   /* the first rows train, the rest test; 0: the last fifth tests */
@@ -41,6 +42,12 @@ luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_
 /* hv = H(x) v, the same loss, exact (R-operator). */
 luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *row, size_t n, const void *const *v,
                            void *const *hv, luge_error *err);
+/* The gradient along a curve, or at all points of a surface: in the arithmetic of power series in t and h, of total
+ * degree up to `degree`.  x holds for each coordinate i the C = (degree+1)(degree+2)/2 coefficients of t^m h^j at
+ * i C + (m+j)(m+j+1)/2 + j, and the gradient comes out so.  Only expr can do it; the others refuse.  The first call
+ * of a degree that is larger than all before it allocates; else nothing does after the open. */
+enum { LG_SERIES_DEGREE = 24 };
+luge_status lg_problem_series(lg_problem *p, int degree, const double *x, double *gradient, luge_error *err);
 luge_status lg_problem_evaluate(lg_problem *p, const void *const *x, enum lg_part part, lg_score *score,
                                 luge_error *err);
 

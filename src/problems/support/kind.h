@@ -9,6 +9,7 @@ enum { LG_LAYERS = LG_LIST + 1, LG_PROBLEM_TENSORS = 2 * LG_LAYERS, LG_DATA_FILE
 struct lg_problem {
     const lg_problem_kind *kind;
     void *settings, *self; /* self: the kind's own */
+    const char *text;      /* while it is opened: what follows "name:" */
     luge_type type;
     int threads;
     uint64_t seed;
@@ -35,6 +36,7 @@ struct lg_problem_kind {
     const lg_setting *settings;
     size_t settings_size;
     const char *data[LG_DATA_FILES + 1]; /* what its files are called; none: it has no rows */
+    bool free_text;                      /* no settings follow its name, but a text for open */
     /* Fills self, all and the tensors; path[i] is the file of data[i]; NULL: make a set from the seed.  What a failed
      * open leaves in self, close takes back. */
     luge_status (*open)(lg_problem *p, const char *const *path, luge_error *err);
@@ -42,6 +44,8 @@ struct lg_problem_kind {
     void (*start)(const lg_problem *p, void *const *x);
     void (*gradient)(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient, double *loss);
     void (*hvp)(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
+    luge_status (*series)(lg_problem *p, int degree, const double *x, double *gradient,
+                          luge_error *err); /* or NULL */
     void (*evaluate)(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
     const void *formula; /* lg_analytic */
 };

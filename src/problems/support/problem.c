@@ -146,7 +146,9 @@ luge_status lg_problem_open(lg_problem **out, const lg_problem_request *request,
     p->threads = lg_threads(request->threads);
     LG_NEED(p->settings = lg_alloc(1, kind->settings_size));
     LG_TRY(lg_setting_defaults(kind->name, kind->settings, p->settings, err));
-    LG_TRY(lg_setting_parse(kind->name, kind->settings, p->settings, spec[name] ? spec + name + 1 : "", err));
+    p->text = spec[name] ? spec + name + 1 : "";
+    if (!kind->free_text) LG_TRY(lg_setting_parse(kind->name, kind->settings, p->settings, p->text, err));
+    if (request->at) LG_TRY(lg_setting_key(kind->name, kind->settings, p->settings, "at", request->at, err));
     LG_TRY(kind->open(p, request->data_count ? path : NULL, err));
     LG_TRY(divide(p, request, err));
     *out = p;
@@ -199,6 +201,18 @@ luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *ro
     luge_status st = rows_of(p, row, n, &rows, err);
     if (st == LUGE_OK) p->kind->hvp(p, x, &rows, v, hv);
     return st;
+}
+
+luge_status lg_problem_series(lg_problem *p, int degree, const double *x, double *gradient, luge_error *err)
+{
+    const char *name = p->kind->name;
+
+    if (!p->kind->series)
+        return lg_fail(err, LUGE_E_ARG, "%s cannot be computed in power series; write its formula as expr:EXPRESSION",
+                       name);
+    if (degree < 0 || degree > LG_SERIES_DEGREE)
+        return lg_fail(err, LUGE_E_ARG, "%s: a series of degree %d is not in [0,%d]", name, degree, LG_SERIES_DEGREE);
+    return p->kind->series(p, degree, x, gradient, err);
 }
 
 luge_status lg_problem_evaluate(lg_problem *p, const void *const *x, enum lg_part part, lg_score *score,
