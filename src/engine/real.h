@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #ifndef LUGE_WORDS
 #define LUGE_WORDS
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
