@@ -1,6 +1,7 @@
 /* Faults that shipped in other implementations, each with the test that would have caught it: counts, checkpoints,
- * and gradients that are missing or no numbers.  The table of all of them stands in traps.c. SPDX-License-Identifier:
- * MIT */
+ * and bad or missing gradients.  The table of all of them stands in traps.c.
+ *
+ * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "files.h"
 #include "io/io.h"
