@@ -61,6 +61,8 @@ const char *cli_nearest(const char *word, const char *(*next)(const void *contex
 int cli_width(const char *utf8); /* columns that it takes */
 /* Print text and spaces up to `width` columns; negative: spaces first. */
 void cli_column(const char *text, int width);
+/* Print text from column `indent` on, where the cursor stands, in lines of at most 100 columns. */
+void cli_wrap(int indent, const char *text);
 /* A number for people, `digits` significant ones; "-" where it was not measured. */
 const char *cli_digits(char text[32], double v, int digits);
 /* Print one JSON object as a line on standard output and release it; false: it could not be made. */

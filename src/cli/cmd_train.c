@@ -14,7 +14,7 @@ typedef struct options {
 
 #define WHOLE "[0,9007199254740992]"
 static const cli_option table[] = {
-    { "--problem", CLI_TEXT, offsetof(options, problem), NULL, NULL, "NAME[:KEY=VALUE,...]",
+    { "--problem", CLI_TEXT, offsetof(options, problem), NULL, NULL, "NAME[:KEY=VALUE,...] or expr:EXPRESSION",
       "what is minimized; the names stand below" },
     { "--data", CLI_TEXTS, offsetof(options, data), NULL, NULL, "[WHAT=]PATH",
       "an input file, as images=PATH where a problem takes several" },
@@ -324,6 +324,17 @@ static int run(const void *context, const cli_texts *operands)
 
 /* ---- help ---- */
 
+/* A name, its meaning, and its default where it has one. */
+static void explain(int indent, const char *name, const char *text, const char *value)
+{
+    enum { INDENT = 18 };
+    char line[400];
+    printf("%*s", indent, "");
+    cli_column(name, INDENT - indent);
+    snprintf(line, sizeof line, *value ? "%s [%s]" : "%s", text, value);
+    cli_wrap(INDENT, line);
+}
+
 static void more(void)
 {
     luge_row row;
@@ -331,19 +342,14 @@ static void more(void)
 
     printf("\nProblems\n");
     for (size_t i = 0; (kind = lg_problem_at(i)) != NULL; i++) {
-        printf("  %-16s%s\n", lg_problem_name(kind), lg_problem_title(kind));
-        for (const lg_setting *s = lg_problem_settings(kind); s->name; s++)
-            printf("    %-14s%s [%s]\n", s->name, s->text, s->value);
+        explain(2, lg_problem_name(kind), lg_problem_title(kind), "");
+        for (const lg_setting *s = lg_problem_settings(kind); s->name; s++) explain(4, s->name, s->text, s->value);
     }
     printf("\nSchedules, as cosine:warmup=100,final=0.1; total is that of the run where it is not given\n");
-    for (size_t i = 0; luge_schedule_row(i, &row); i++) {
-        bool setting = row.value[0] != 0;
-        printf(setting ? "    %-14s%s [%s]\n" : "  %-16s%s\n", row.name, row.text, row.value);
-    }
+    for (size_t i = 0; luge_schedule_row(i, &row); i++) explain(*row.value ? 4 : 2, row.name, row.text, row.value);
     printf("\nOptions of the optimizer, as --option clip_norm=1; nonfinite is skip in training\n");
     for (size_t i = 0; luge_option_row(i, &row); i++)
-        if (strcmp(row.name, "threads") != 0) /* has an option of its own */
-            printf("  %-16s%s [%s]\n", row.name, row.text, row.value);
+        if (strcmp(row.name, "threads") != 0) explain(2, row.name, row.text, row.value); /* that is --threads */
 }
 
 const cli_command cli_train = {

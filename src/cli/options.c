@@ -115,16 +115,18 @@ void cli_release(const cli_command *command, void *options, cli_texts *operands)
 
 static void help_line(const cli_option *row)
 {
-    char left[96];
+    enum { INDENT = 32 };
+    char left[96], text[400];
+
     snprintf(left, sizeof left, "  %s %s", row->name, row->hint ? row->hint : "");
-    if (strlen(left) > 30) {
+    if (strlen(left) > INDENT - 2) {
         printf("%s\n", left);
         left[0] = 0;
     }
-    cli_column(left, 32);
-    printf("%s", row->text);
-    if (row->value && row->value[0]) printf(" [%s]", row->value);
-    printf("%s\n", row->kind == CLI_TEXTS ? " (repeatable)" : "");
+    cli_column(left, INDENT);
+    snprintf(text, sizeof text, row->value ? "%s%s [%s]" : "%s%s", row->text,
+             row->kind == CLI_TEXTS ? " (repeatable)" : "", row->value);
+    cli_wrap(INDENT, text);
 }
 
 void cli_help(const cli_command *command)

@@ -77,6 +77,22 @@ void cli_column(const char *text, int width)
     printf("%*s%s%*s", width < 0 && space > 0 ? space : 0, "", text, width > 0 && space > 0 ? space : 0, "");
 }
 
+void cli_wrap(int indent, const char *text)
+{
+    enum { MOST = 100 };
+    int column = indent;
+    for (const char *word = text; *word;) {
+        size_t n = strcspn(word, " ");
+        if (column > indent && column + (int)n >= MOST) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", (int)n, word);
+        word += n + (word[n] == ' ');
+    }
+    putchar('\n');
+}
+
 const char *cli_digits(char text[32], double v, int digits)
 {
     snprintf(text, 32, "%.*g", digits, v);
