@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 15, WARM = 2 };
+#ifndef ROUNDS
+#define ROUNDS 15
+#endif
+enum { WARM = 2 };
 
 static luge_error err;
 
