@@ -48,6 +48,8 @@ luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *ro
  * of a degree that is larger than all before it allocates; else nothing does after the open. */
 enum { LG_SERIES_DEGREE = 24 };
 luge_status lg_problem_series(lg_problem *p, int degree, const double *x, double *gradient, luge_error *err);
+/* The value on all rows of a part, penalties included, as the gradient's loss.  Both scores are NAN where the part
+ * has no rows; a formula counts as training. */
 luge_status lg_problem_evaluate(lg_problem *p, const void *const *x, enum lg_part part, lg_score *score,
                                 luge_error *err);
 
