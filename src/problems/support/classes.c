@@ -2,6 +2,7 @@
 #include "problems/support/classes.h"
 #include "io/io.h"
 #include "problems/support/kind.h"
+#include <string.h>
 
 /* ---- read ---- */
 
@@ -17,15 +18,29 @@ static luge_status check(const lg_idx *x, const lg_idx *y, const char *images, c
     return LUGE_OK;
 }
 
+/* Without `classes`, the labels themselves say how many there are: then each of 0 .. largest must occur, so that a
+ * stray label is not taken for a hundred classes. */
 static luge_status count_classes(lg_classes *c, size_t classes, const char *labels, luge_error *err)
 {
-    c->classes = classes;
+    size_t first[256], seen = 0, largest = 0;
+    memset(first, 0xff, sizeof first);
     for (size_t i = 0; i < c->rows; i++) {
-        if (classes && c->label[i] >= classes)
-            return lg_fail(err, LUGE_E_FORMAT, "%s: the label of row %zu is %d; with classes = %zu it is at most %zu",
-                           labels, i, c->label[i], classes, classes - 1);
-        if (c->label[i] >= c->classes) c->classes = (size_t)c->label[i] + 1;
+        size_t label = c->label[i];
+        if (classes && label >= classes)
+            return lg_fail(err, LUGE_E_FORMAT,
+                           "%s: the label of row %zu is %zu; with classes = %zu it is at most %zu", labels, i, label,
+                           classes, classes - 1);
+        if (first[label] == SIZE_MAX) first[label] = i, seen++;
+        if (label > largest) largest = label;
     }
+    c->classes = classes ? classes : largest + 1;
+    for (size_t k = 0; !classes && k < largest; k++)
+        if (first[k] == SIZE_MAX)
+            return lg_fail(
+                err, LUGE_E_FORMAT,
+                "%s: the label of row %zu is %zu, but of 0 to %zu only %zu labels occur (not %zu); set classes "
+                "if they are meant",
+                labels, first[largest], largest, largest, seen, k);
     return LUGE_OK;
 }
 
