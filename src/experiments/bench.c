@@ -193,10 +193,12 @@ static luge_status open_streams(bench *b, const luge_method *method, luge_type t
 
     LG_TRY(move_pick(&b->loop, err));
     b->words = n * lg_size(type) / sizeof(uint32_t);
-    for (int pass = 0; lg_streams(method, pass, &reads, &writes); pass++) LG_TRY(divide(b, reads, writes, err));
-    if (b->traffic == 0) {
-        st = lg_fail(err, LUGE_E_MEMORY, "out of memory while counting streams");
-        goto done;
+    for (int pass = 0; pass <= method->method->measures; pass++) {
+        if (!lg_streams(method, pass, &reads, &writes)) {
+            st = lg_fail(err, LUGE_E_MEMORY, "out of memory in %s", __func__);
+            goto done;
+        }
+        LG_TRY(divide(b, reads, writes, err));
     }
     for (int i = 0; i < b->streams; i++) LG_NEED(b->stream[i] = lg_alloc(b->words, sizeof(uint32_t)));
 done:
