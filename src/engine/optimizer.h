@@ -91,6 +91,7 @@ void lg_settings_now(lg_group *g);                        /* settings of the com
 /* passes.c */
 enum { LG_WHOLE = 1, LG_CUT = 2 }; /* tensors of one piece; tensors of several */
 void lg_pieces_run(const luge_optimizer *o, lg_group *g, int first, int which);
+bool lg_filtered(const luge_optimizer *o); /* methods see a copy of the gradients that went through gradient.h */
 bool lg_measure_all(const luge_optimizer *o, lg_group *g, int pass); /* true: the step ends here */
 void lg_passes(const luge_optimizer *o, lg_group *g);                /* all of a step */
 #endif

@@ -36,7 +36,7 @@ static bool wanted(const lg_group *g, const lg_tensor *t, int pass)
     return (g->m->scope(pass) != LG_ROWS || t->row) && g->m->when(g->now, pass, t->k, &t->s);
 }
 
-static bool filtered(const luge_optimizer *o)
+bool lg_filtered(const luge_optimizer *o)
 {
     const lg_options *p = lg_options_of(o);
     return !LG_NONE(p->clip_norm) || !LG_NONE(p->clip_value) || p->accumulate > 1;
@@ -47,7 +47,7 @@ static const void *gradient(const luge_optimizer *o, const lg_tensor *t, size_t 
 {
     const lg_tensor *f = &o->gradient.t[o->where[t->number].in_gradient];
     const char *g = t->d.g;
-    if (!g || !filtered(o)) return g ? g + lo * lg_size(t->type) : NULL;
+    if (!g || !lg_filtered(o)) return g ? g + lo * lg_size(t->type) : NULL;
 
     char *to = o->scratch + thread * LG_CHUNK * sizeof(double);
     lg_data d = f->d;

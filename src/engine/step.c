@@ -73,7 +73,6 @@ static const luge_input *input_named(const luge_inputs *in, const char *name)
 
 static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *err)
 {
-    lg_group_switches(g);
     for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
         t->d.g = in->grad[t->number];
         t->active = t->d.g != NULL && t->s.n > 0;
@@ -93,7 +92,10 @@ static luge_status take(luge_optimizer *o, const luge_inputs *in, luge_error *er
     luge_status st = LUGE_OK;
     if (!in || !in->grad) return lg_fail(err, LUGE_E_INPUT, "luge_step: no gradients are given");
     LG_TRY(take_group(&o->gradient, in, err));
-    for (int i = 0; i < o->groups; i++) LG_TRY(take_group(&o->group[i], in, err));
+    for (int i = 0; i < o->groups; i++) {
+        lg_group_switches(&o->group[i]);
+        LG_TRY(take_group(&o->group[i], in, err));
+    }
 done:
     return st;
 }
@@ -168,7 +170,9 @@ static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
     double calls = (double)p->accumulate;
     luge_status st = LUGE_OK;
 
-    *go = false;
+    *go = p->nonfinite == gradient_nonfinite_allow_f64 && !lg_filtered(o);
+    if (*go) return LUGE_OK;
+    lg_group_switches(f);
     memcpy(f->now, f->h, f->m->hyper_size);
     count(f);
     lg_constants(f);
