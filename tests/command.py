@@ -224,7 +224,7 @@ class Json(Test):
         self.assertEqual(both.returncode, 1)
         bad = lines(both.stdout)[1]
         self.assertFalse(bad["pass"])
-        self.assertEqual((bad["worst_tensor"], bad["worst_step"]), ("w", 2))
+        self.assertEqual((bad["worst_tensor"], bad["worst_step"]), ("param.w", 2))
         self.assertAlmostEqual(bad["max_rel_error"], 1e-3 / (1e-3 + 0.805), places=5)
         text = luge("replay", right, wrong)
         self.assertEqual(text.returncode, 1)
