@@ -1,0 +1,180 @@
+/* An iteration and a model of it, side by side at the times n h.  The model's equation is solved twice, the second
+ * time with half the steps: what lies between the two bounds the error of the first. SPDX-License-Identifier: MIT */
+#include "analysis/analysis.h"
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct pair {
+    const lg_shadow_request *r;
+    lg_family family;
+    lg_iteration *iteration;
+    lg_model *model;
+    lg_integrator *solution, *halved;
+    double *v, *y; /* the start */
+    int64_t steps;
+} pair;
+
+/* ---- limits ---- */
+
+static luge_status unstable(const lg_family *f, double q, const char *what, luge_error *err)
+{
+    double limit = lg_stable_below(f->momentum, f->a);
+    return lg_fail(
+        err, LUGE_E_NUMERIC,
+        "%s: step size %g times the curvature %.4g is %.4g; with momentum %g the iteration is stable below "
+        "%.6g alone, a step size of %.4g",
+        what, f->h, q, f->h * q, f->momentum, limit, limit / q);
+}
+
+luge_status lg_stability_check(const lg_family *f, const double *x, luge_error *err)
+{
+    double q;
+    luge_status st = lg_curvature(f->field, x, &q, err);
+    if (st) return st;
+    return f->h * q < lg_stable_below(f->momentum, f->a) ? LUGE_OK
+                                                         : unstable(f, q, "unstable already at the start", err);
+}
+
+/* The iterates left every bound after `step`; the curvature where they still were finite says why. */
+static luge_status lost(const pair *p, int64_t step, const double *last, luge_error *err)
+{
+    double q;
+    char what[80];
+    if (lg_curvature(p->family.field, last, &q, err) == LUGE_OK && isfinite(q) &&
+        p->family.h * q >= lg_stable_below(p->family.momentum, p->family.a)) {
+        snprintf(what, sizeof what, "the iterates leave every bound at step %lld", (long long)step);
+        return unstable(&p->family, q, what, err);
+    }
+    return lg_fail(err, LUGE_E_NUMERIC,
+                   "the iterates leave every bound at step %lld, t = %.6g of %g (step size %g, momentum %g)",
+                   (long long)step, p->family.h * (double)step, p->r->time, p->family.h, p->family.momentum);
+}
+
+/* ---- setting out ---- */
+
+static luge_status open_equation(pair *p, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    const lg_ode *ode = lg_model_ode(p->model);
+
+    LG_NEED(p->y = lg_alloc(ode->n + 1, sizeof *p->y));
+    LG_TRY(lg_model_start(p->model, p->r->prepared > 0, p->r->at, p->y, err));
+    if (ode->n == 0) goto done;
+    LG_TRY(lg_integrator_open(&p->solution, p->r->solver, ode, p->r->rtol, err));
+    LG_TRY(lg_integrator_open(&p->halved, p->r->solver, ode, p->r->rtol, err));
+    LG_TRY(lg_integrator_start(p->solution, 0, p->y, err));
+    LG_TRY(lg_integrator_start(p->halved, 0, p->y, err));
+done:
+    return st;
+}
+
+static luge_status open_pair(pair *p, luge_error *err)
+{
+    luge_status st;
+    const lg_shadow_request *r = p->r;
+
+    LG_TRY(lg_family_check(&p->family, err));
+    LG_NEED(p->v = lg_alloc(r->field->n, sizeof *p->v));
+    if (r->prepared) LG_TRY(lg_prepared(&p->family, r->prepared, r->at, p->v, err));
+    LG_TRY(lg_iteration_open(&p->iteration, &p->family, r->method, err));
+    LG_TRY(lg_iteration_start(p->iteration, r->at, r->prepared ? p->v : NULL, err));
+    LG_TRY(lg_model_open(&p->model, r->model, &p->family, err));
+    LG_TRY(open_equation(p, err));
+done:
+    return st;
+}
+
+static void close_pair(pair *p)
+{
+    lg_iteration_close(p->iteration);
+    lg_integrator_close(p->solution);
+    lg_integrator_close(p->halved);
+    lg_model_close(p->model);
+    lg_free(p->v);
+    lg_free(p->y);
+}
+
+/* ---- going along ---- */
+
+/* Both solutions to t from `before`; *apart: how far they are from each other. */
+static luge_status follow(pair *p, double before, double t, double *apart, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    *apart = 0;
+    if (!p->solution) return LUGE_OK;
+    LG_TRY(lg_integrator_to(p->solution, t, err));
+    LG_TRY(lg_integrator_to(p->halved, before + (t - before) / 2, err));
+    LG_TRY(lg_integrator_to(p->halved, t, err));
+    const double *y = lg_integrator_state(p->solution), *z = lg_integrator_state(p->halved);
+    for (size_t i = 0; i < p->r->field->n; i++) *apart = fmax(*apart, fabs(y[i] - z[i]));
+done:
+    return st;
+}
+
+static bool is_finite(size_t n, const double *u)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(u[i])) return false;
+    return true;
+}
+
+/* Up to `to`, at most so many steps; p->v keeps where the iterates were before the last of them. */
+static luge_status advance(pair *p, int64_t from, int64_t to, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t n = p->r->field->n;
+    for (int64_t k = from; k < to; k++) {
+        memcpy(p->v, lg_iteration_u(p->iteration), n * sizeof *p->v);
+        LG_TRY(lg_iteration_step(p->iteration, err));
+        if (!is_finite(n, lg_iteration_u(p->iteration))) return lost(p, k + 1, p->v, err);
+    }
+done:
+    return st;
+}
+
+/* The comparison after `step` steps. */
+static luge_status compare(pair *p, int64_t step, double *largest, lg_shadow *s, luge_error *err)
+{
+    luge_status st;
+    const double *u = lg_iteration_u(p->iteration), *v = lg_iteration_v(p->iteration);
+    const double *y = p->solution ? lg_integrator_state(p->solution) : NULL;
+    double error;
+
+    LG_TRY(lg_model_error(p->model, step, y, u, v, &error, err));
+    for (size_t i = 0; i < p->r->field->n; i++) *largest = fmax(*largest, fabs(p->solution ? u[i] : v[i]));
+    /* Without an equation the cold start's v_0 = 0 says nothing yet. */
+    if (step > 0 || p->solution || p->r->prepared) {
+        s->all = fmax(s->all, error);
+        if (2 * step >= p->steps) s->later = fmax(s->later, error);
+    }
+    if (p->r->node) p->r->node(p->r->context, p->family.h * (double)step, u, v, y, error);
+done:
+    return st;
+}
+
+luge_status lg_shadow_run(const lg_shadow_request *r, double h, lg_shadow *s, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    double a = r->method ? lg_method_a(r->method, r->momentum) : r->a, largest = 0, apart;
+    pair p = { .r = r, .family = { .field = r->field, .momentum = r->momentum, .a = a, .h = h } };
+
+    *s = (lg_shadow){ 0 };
+    p.steps = (int64_t)floor(r->time / h + 1e-9);
+    if (p.steps < 1) return lg_fail(err, LUGE_E_ARG, "time %g is less than one step of %g", r->time, h);
+    LG_TRY(open_pair(&p, err));
+    LG_TRY(compare(&p, 0, &largest, s, err));
+    for (int64_t step = 0; step < p.steps;) {
+        int64_t next = step + r->every < p.steps ? step + r->every : p.steps;
+        LG_TRY(advance(&p, step, next, err));
+        LG_TRY(follow(&p, h * (double)step, h * (double)next, &apart, err));
+        s->reference = fmax(s->reference, apart);
+        LG_TRY(compare(&p, next, &largest, s, err));
+        step = next;
+    }
+    /* Each step of the iterates rounds once, and Λ of them are remembered. */
+    s->reference = fmax(s->reference, DBL_EPSILON * largest * sqrt((double)p.steps) / (1 - r->momentum));
+done:
+    close_pair(&p);
+    return st;
+}
