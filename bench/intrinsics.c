@@ -10,15 +10,15 @@ typedef struct constants {
 
 typedef void adamw_loop(float *x, const float *g, float *m, float *v, size_t n, const constants *c);
 
+#ifdef __x86_64__
+#include <immintrin.h>
+
 static float one(float x, float g, float *m, float *v, const constants *c)
 {
     *m = c->b1 * *m + c->a1 * g;
     *v = c->b2 * *v + c->a2 * (g * g);
     return c->keep * x - c->step * *m / (sqrtf(*v * c->rc2) + c->eps);
 }
-
-#ifdef __x86_64__
-#include <immintrin.h>
 
 __attribute__((target("avx512f"))) static void adamw_512(float *x, const float *g, float *m, float *v, size_t n,
                                                          const constants *c)

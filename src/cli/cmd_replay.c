@@ -33,10 +33,26 @@ static void line_text(const char *file, const lg_replayed *r)
     printf("  %s at %s, step %lld\n", file, r->worst_tensor, (long long)r->worst_step);
 }
 
+/* Replay one file and print its line; false: it failed. */
+static bool replay(const options *o, const char *file, cli_progress *progress)
+{
+    lg_replayed result;
+    luge_error err;
+    luge_status st = lg_replay_run(file, (int)o->threads, &result, &err);
+
+    cli_progress_clear(progress);
+    if (st) return cli_fail("replay", &err), false;
+    if (o->json)
+        line_json(file, &result);
+    else
+        line_text(file, &result);
+    return result.pass;
+}
+
 static int run(const void *context, const cli_texts *operands)
 {
     const options *o = (const options *)context;
-    size_t failed = 0;
+    size_t good = 0;
     cli_progress progress;
 
     if (!o->json)
@@ -44,24 +60,11 @@ static int run(const void *context, const cli_texts *operands)
                "tolerance");
     cli_progress_start(&progress, false);
     for (size_t i = 0; i < operands->n; i++) {
-        lg_replayed result;
-        luge_error err;
         cli_progress_show(&progress, (int64_t)i, (int64_t)operands->n, (double)NAN);
-        luge_status st = lg_replay_run(operands->v[i], (int)o->threads, &result, &err);
-        cli_progress_clear(&progress);
-        if (st) {
-            cli_fail("replay", &err);
-            failed++;
-            continue;
-        }
-        failed += !result.pass;
-        if (o->json)
-            line_json(operands->v[i], &result);
-        else
-            line_text(operands->v[i], &result);
+        good += replay(o, operands->v[i], &progress);
     }
-    if (!o->json) printf("\n%zu of %zu files replay within their tolerance\n", operands->n - failed, operands->n);
-    return failed ? CLI_FAILED : CLI_GOOD;
+    if (!o->json) printf("\n%zu of %zu files replay within their tolerance\n", good, operands->n);
+    return good == operands->n ? CLI_GOOD : CLI_FAILED;
 }
 
 const cli_command cli_replay = {

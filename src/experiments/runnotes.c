@@ -35,27 +35,37 @@ static luge_status add_number(lg_identity *id, const char *name, uint64_t v, lug
     return add(id, name, text, err);
 }
 
+/* The file of "PATH" or "WHAT=PATH"; a path may hold the sign too. */
+static FILE *open_data(const char *data, const char **path, luge_error *err)
+{
+    const char *equals = strchr(data, '=');
+    FILE *f = fopen(*path = data, "rb");
+    if (!f && equals) f = fopen(*path = equals + 1, "rb");
+    if (!f) lg_fail_errno(err, *path, "cannot be read");
+    return f;
+}
+
 /* The file's name without its folder, its size and a hash: what the data is, wherever it lies. */
 static luge_status add_file(lg_identity *id, const char *data, size_t number, luge_error *err)
 {
-    const char *equals = strchr(data, '='), *path = equals ? equals + 1 : data, *slash = strrchr(path, '/');
-    static const size_t block = 1 << 16;
+    enum { BLOCK = 1 << 16 };
     luge_status st = LUGE_OK;
     uint64_t hash = LG_HASH, bytes = 0;
     char *buffer = NULL, text[512], name[KEY];
+    const char *path;
     size_t n;
-    FILE *f = fopen(path, "rb");
+    FILE *f = open_data(data, &path, err);
 
-    if (!f) return lg_fail_errno(err, path, "cannot be read");
-    LG_NEED(buffer = lg_alloc(block, 1));
-    while ((n = fread(buffer, 1, block, f)) > 0) hash = lg_hash(hash, buffer, n), bytes += n;
+    if (!f) return LUGE_E_IO;
+    LG_NEED(buffer = lg_alloc(BLOCK, 1));
+    while ((n = fread(buffer, 1, BLOCK, f)) > 0) hash = lg_hash(hash, buffer, n), bytes += n;
     if (ferror(f)) {
         st = lg_fail_errno(err, path, "reading failed");
         goto done;
     }
-    snprintf(text, sizeof text, "%.*s%.300s (%llu bytes, hash %016llx)",
-             equals && equals - data < 60 ? (int)(path - data) : 0, data, slash ? slash + 1 : path,
-             (unsigned long long)bytes, (unsigned long long)hash);
+    const char *slash = strrchr(path, '/');
+    snprintf(text, sizeof text, "%.*s%.300s (%llu bytes, hash %016llx)", path - data < 60 ? (int)(path - data) : 0,
+             data, slash ? slash + 1 : path, (unsigned long long)bytes, (unsigned long long)hash);
     snprintf(name, sizeof name, "data %zu", number + 1);
     st = add(id, name, text, err);
 done:
