@@ -14,7 +14,7 @@ FILE_LINES, FUNCTION_LINES = 600, 100
 C = {".c", ".h", ".inc", ".cu", ".in"}
 CODE = C | {".py", ".cmake", ".sh", ".1"}
 WITHOUT_SPDX = {"LICENSE", "luge.pc.in", "luge-config.cmake.in"}
-MACHINE = re.compile(r"(?<![\w.~}/)-])/(home|root|work|Users|mnt|media|srv|opt|tmp)/\w")
+MACHINE = re.compile(r"(?<![\w.~}/)-])/(home|root|work|Users|mnt|media|srv|opt)/\w")
 
 
 def files(root):
