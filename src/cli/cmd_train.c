@@ -178,10 +178,15 @@ static luge_status plot(const options *o, const lg_trained *t, luge_error *err)
         column[3 * n + i] = p->test_accuracy;
         accuracy |= isfinite(p->test_accuracy);
     }
-    const cli_curve loss[] = { { rows ? "test" : "f", column, column + 2 * n, n, 1 },
-                               { "train", column, column + n, n, 0 } };
-    const cli_curve rate[] = { { "test", column, column + 3 * n, n, 1 } };
-    const cli_panel panel[] = { { "loss", true, loss, rows ? 2 : 1 }, { "accuracy", false, rate, 1 } };
+    const cli_curve loss[] = {
+        { .title = rows ? "test" : "f", .x = column, .y = column + 2 * n, .n = n, .colour = 1 },
+        { .title = "train", .x = column, .y = column + n, .n = n, .colour = 0 },
+    };
+    const cli_curve rate = { .title = "test", .x = column, .y = column + 3 * n, .n = n, .colour = 1 };
+    const cli_panel panel[] = {
+        { .label = "loss", .log = true, .curve = loss, .curves = rows ? 2 : 1 },
+        { .label = "accuracy", .curve = &rate, .curves = 1 },
+    };
     snprintf(title, sizeof title, "%.90s, %.90s", o->problem, o->method);
     const cli_plot picture = { title, o->epochs ? "epoch" : "step", panel, accuracy ? 2 : 1 };
     LG_TRY(cli_plot_write(o->plot, &picture, err));
