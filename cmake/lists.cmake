@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The lists that make a file in a folder a method or a problem.  Nothing else names one.
+# The lists that make a file in a folder a method, a problem or a claim.  Nothing else names one.
 
 # list.inc: M(adam) ...      each.inc: the inclusions      formula.inc: FORMULA(adam, "its opening comment")
 function(luge_method_lists)
@@ -54,4 +54,15 @@ function(luge_problem_list)
     string(APPEND list "P(${name})\n")
   endforeach()
   file(CONFIGURE OUTPUT ${GENERATED}/problems.inc CONTENT "${list}" @ONLY)
+endfunction()
+
+# claims.inc: C(rescaled) ... from src/experiments/claims/*.c
+function(luge_claim_list)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/experiments/claims/*.c)
+  set(list "")
+  foreach(path IN LISTS files)
+    get_filename_component(name ${path} NAME_WE)
+    string(APPEND list "C(${name})\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${GENERATED}/claims.inc CONTENT "${list}" @ONLY)
 endfunction()

@@ -41,7 +41,7 @@ typedef struct cli_command {
     int (*run)(const void *options, const cli_texts *operands);
 } cli_command;
 
-extern const cli_command cli_methods, cli_train, cli_replay, cli_bench;
+extern const cli_command cli_methods, cli_train, cli_flow, cli_reproduce, cli_replay, cli_bench;
 
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */
@@ -88,12 +88,15 @@ typedef struct cli_curve {
     const char *title;
     const double *x, *y; /* points that are not finite are left out */
     size_t n;
-    int colour; /* 0, 1, ...: the same for the same thing in every panel */
+    int colour;  /* 0, 1, ...: the same for the same thing in every panel */
+    bool broken; /* a point that is not finite ends a line, and the next begins another */
+    bool faint;  /* thin and grey, behind the others */
 } cli_curve;
 
 typedef struct cli_panel {
-    const char *label;
-    bool log; /* logarithmic, where all values are positive */
+    const char *label, *xlabel; /* xlabel NULL: the plot's, under the last panel */
+    bool log;                   /* logarithmic, where all values are positive    */
+    bool xlog;                  /* the abscissa too                              */
     const cli_curve *curve;
     size_t curves;
 } cli_panel;

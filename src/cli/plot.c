@@ -31,11 +31,12 @@ static const char *const style = "\n<style>\n"
 static const struct {
     const char *ending, *terminal;
 } formats[] = {
-    { ".svg", "set terminal svg size 900,640 font 'Helvetica,13' background '" PAPER "'\n" },
-    { ".png", "if (strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
-              "set terminal pngcairo size 1350,960 fontscale 1.3 linewidth 1.5 background '#f6f8fa'\n"
-              "} else {\nset terminal png size 1350,960 giant background '#f6f8fa'\n}\n" },
-    { ".pdf", "set terminal pdfcairo size 9in,6.4in font 'Helvetica,13' background '" PAPER "'\n" },
+    { ".svg", "set terminal svg size 900,%d font 'Helvetica,13' background '" PAPER "'\n" },
+    { ".png", "height = %d * 3 / 2\n"
+              "if (strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
+              "set terminal pngcairo size 1350,height fontscale 1.3 linewidth 1.5 background '#f6f8fa'\n"
+              "} else {\nset terminal png size 1350,height giant background '#f6f8fa'\n}\n" },
+    { ".pdf", "height = %d / 100.0\nset terminal pdfcairo size 9,height font 'Helvetica,13' background '" PAPER "'\n" },
 };
 enum { SVG, FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -102,7 +103,10 @@ static size_t write_data(FILE *f, const cli_curve *curve, size_t number)
     size_t points = 0;
     fprintf(f, "$curve%zu << END\n", number);
     for (size_t i = 0; i < curve->n; i++)
-        if (usable(curve, i)) fprintf(f, "%.9g %.9g\n", curve->x[i], curve->y[i]), points++;
+        if (usable(curve, i))
+            fprintf(f, "%.9g %.9g\n", curve->x[i], curve->y[i]), points++;
+        else if (curve->broken)
+            fputc('\n', f);
     fputs("END\n", f);
     return points;
 }
@@ -135,8 +139,10 @@ static void write_curves(FILE *f, const cli_panel *panel)
     for (size_t c = 0; c < curves; c++) points[c] = write_data(f, &panel->curve[c], c);
     for (size_t c = 0; c < curves; c++) {
         if (!points[c]) continue;
-        fprintf(f, "%s $curve%zu using 1:2 with %s lc rgb '%s' lw 2 title ", shown++ ? "," : "plot", c,
-                points[c] <= 40 ? "linespoints pt 7 ps 0.4" : "lines", colour[panel->curve[c].colour % COLOURS]);
+        const cli_curve *curve = &panel->curve[c];
+        fprintf(f, "%s $curve%zu using 1:2 with %s lc rgb '%s' lw %s title ", shown++ ? "," : "plot", c,
+                points[c] <= 40 && !curve->faint ? "linespoints pt 7 ps 0.4" : "lines",
+                curve->faint ? AXIS : colour[curve->colour % COLOURS], curve->faint ? "0.7" : "2");
         write_quoted(f, panel->curve[c].title);
         fputs(" noenhanced", f);
     }
@@ -155,16 +161,23 @@ static void write_panel(FILE *f, const cli_plot *plot, size_t number)
     const cli_panel *panel = &plot->panel[number];
 
     write_label(f, "title", number == 0 ? plot->title : "");
-    write_label(f, "xlabel", number + 1 == plot->panels ? plot->xlabel : "");
+    write_label(f, "xlabel", panel->xlabel ? panel->xlabel : number + 1 == plot->panels ? plot->xlabel : "");
     write_label(f, "ylabel", panel->label);
     fputs(is_log(panel) ? "set logscale y\n" : "unset logscale y\n", f);
+    fputs(panel->xlog ? "set logscale x\n" : "unset logscale x\n", f);
     fputs(is_few(panel) ? "set xtics 1\n" : "set xtics autofreq\n", f);
     write_curves(f, panel);
 }
 
+/* Two panels have room on a page; more make it longer. */
+static void write_terminal(FILE *f, int format, size_t panels)
+{
+    fprintf(f, formats[format].terminal, panels <= 2 ? 640 : 320 * (int)panels);
+}
+
 static void write_script(FILE *f, int format, const cli_plot *plot)
 {
-    fputs(formats[format].terminal, f);
+    write_terminal(f, format, plot->panels);
     fprintf(f,
             "set border 3 lc rgb '" AXIS "'\n"
             "set tics nomirror textcolor rgb '" INK "'\n"
@@ -232,7 +245,7 @@ static luge_status draw(const char *path, const cli_plot *plot, luge_error *err)
     if (plot)
         write_script(script, format, plot);
     else
-        fputs(formats[format].terminal, script);
+        write_terminal(script, format, 1);
     LG_TRY(gnuplot(script, picture, errors, err));
     if (plot) LG_TRY(deliver(picture, path, format == SVG, err));
 done:

@@ -1,0 +1,106 @@
+/* Flows of problems: what `luge flow` does, and the claims of `luge reproduce`.  Nothing here prints.
+ * SPDX-License-Identifier: MIT */
+#ifndef LG_FLOW_H
+#define LG_FLOW_H
+#include "analysis/analysis.h"
+#include "problems/problem.h"
+
+/* ---- a problem on all its training rows as one vector of doubles (field.c) ---- */
+
+typedef struct lg_whole lg_whole;
+luge_status lg_whole_open(lg_whole **out, const lg_problem_request *request, luge_error *err);
+void lg_whole_close(lg_whole *w); /* NULL is fine */
+const lg_field *lg_whole_field(const lg_whole *w);
+const double *lg_whole_start(const lg_whole *w);
+luge_status lg_whole_value(lg_whole *w, const double *x, double *value, luge_error *err);
+
+/* ---- a study: iterates against their models as h is halved (flow.c) ---- */
+
+/* A line of the study: one model. */
+typedef struct lg_flow_line {
+    char model[64];
+    int theory;
+    enum lg_window window;
+    size_t n;
+    double h[LG_HALVINGS], error[LG_HALVINGS], reference[LG_HALVINGS];
+    lg_orders orders;
+} lg_flow_line;
+
+/* What a plot needs of one run at the largest step size: a row for each comparison. */
+typedef struct lg_path {
+    size_t n, room;
+    double *t, *u, *y, *error; /* u and y: two coordinates a row, where the problem has two; yours: lg_path_free */
+} lg_path;
+void lg_path_free(lg_path *p);
+
+typedef struct lg_flow {
+    lg_problem_request problem;
+    const char *method;
+    const char *const *model;
+    size_t models;
+    double momentum;
+    double lr, time; /* 0: from the curvature at the start, see lg_flow_scale */
+    int halvings;
+    bool prepared;
+    enum lg_solver solver;
+    double rtol;
+    /* Told of each model; it may keep the path and leave an empty one.  false: stop. */
+    bool (*line)(void *context, const lg_flow_line *line, lg_path *path);
+    void (*progress)(void *context, int64_t done, int64_t of); /* in runs of the iteration; may be NULL */
+    void *context;
+} lg_flow;
+
+typedef struct lg_flow_result {
+    double lr, time, curvature; /* of the start: its largest positive eigenvalue */
+    size_t variables;
+} lg_flow_result;
+
+/* Within LG_PATHS variables every step is compared; beyond, LG_NODES times of the run. */
+enum { LG_PATHS = 1000, LG_NODES = 16 };
+luge_status lg_flow_run(const lg_flow *flow, lg_flow_result *result, luge_error *err);
+
+/* The problem's value on a grid over the paths' surroundings, and lines of equal value of it: points in order, broken
+ * by a NAN pair.  xy is yours: lg_free. */
+luge_status lg_contours(const lg_problem_request *problem, const double box[4], double **xy, size_t *points,
+                        luge_error *err);
+
+/* ---- claims: one file a claim in claims/; the table of them is made by the build (reproduce.c) ---- */
+
+/* What was found, as text for people and programs. */
+typedef struct lg_verdict {
+    char expected[400], measured[600];
+    bool holds;
+} lg_verdict;
+
+/* Given to each claim; folder: of data, NULL where there is none. */
+typedef struct lg_means {
+    const char *folder;
+    int threads;
+} lg_means;
+
+typedef struct lg_claim {
+    const char *name, *claim, *reference;
+    const char *run;         /* what is done to see it           */
+    const char *const *data; /* files that it needs in the folder */
+    luge_status (*check)(const lg_means *means, lg_verdict *v, luge_error *err);
+} lg_claim;
+
+const lg_claim *lg_claim_at(size_t i); /* NULL past the end */
+
+/* Adds text at the end of a verdict's expected or measured, as far as there is room. */
+#define LG_SAY(text, ...) lg_say(text, sizeof(text), __VA_ARGS__)
+void lg_say(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Orders on the standard problem 0.5 (1-x)^2 + (y-x^2)^2 from (-1/2, 1). */
+typedef struct lg_window_row {
+    const char *model;
+    double momentum;
+    bool prepared;
+    int first, last; /* h = 2^-first .. 2^-last */
+    double time;
+    double least, most; /* of the fitted order */
+} lg_window_row;
+/* Each row for heavy ball and for Nesterov; what is said: the fitted orders, and the windows. */
+luge_status lg_claim_windows(const lg_window_row *row, size_t rows, lg_verdict *v, luge_error *err);
+
+#endif
