@@ -103,6 +103,9 @@ int lg_streams(const luge_method *method, int pass, int *reads, int *writes); /*
 
 int lg_setting_row(const lg_setting *s, const char *kind, luge_row *row);
 
+/* The larger of two magnitudes; what is not a number stays so. */
+#define LG_LARGER(a, b) ((b) <= (a) || (a) != (a) ? (a) : (b))
+
 /* A piece's sums put onto others of the same pass. */
 void lg_put(const lg_method *m, double *to, const double *from, int pass);
 #endif

@@ -6,7 +6,7 @@ void lg_put(const lg_method *m, double *to, const double *from, int pass)
 {
     const lg_sum *s = m->sum;
     for (int j = 0; s[j].name; j++)
-        if (s[j].pass == pass) to[j] = s[j].op == LG_add ? to[j] + from[j] : fmax(to[j], from[j]);
+        if (s[j].pass == pass) to[j] = s[j].op == LG_add ? to[j] + from[j] : LG_LARGER(to[j], from[j]);
 }
 
 static int then(const lg_group *g, lg_tensor *t, int pass, double *r, size_t rows)
@@ -119,8 +119,8 @@ static void fold(const lg_group *g, double *carry, double *part, int pass)
         if (s[j].pass != pass) continue;
         for (int h = LG_LANES / 2; h; h /= 2)
             for (int l = 0; l < h; l++)
-                lane[l] = s[j].op == LG_add ? lane[l] + lane[l + h] : fmax(lane[l], lane[l + h]);
-        part[j] = s[j].op == LG_add ? *total + lane[0] : fmax(*total, lane[0]);
+                lane[l] = s[j].op == LG_add ? lane[l] + lane[l + h] : LG_LARGER(lane[l], lane[l + h]);
+        part[j] = s[j].op == LG_add ? *total + lane[0] : LG_LARGER(*total, lane[0]);
     }
 }
 
