@@ -25,16 +25,18 @@ void lg_taylor_negate(double c, double x, int n, double *t)
     for (int k = 2; k <= n; k++) t[k] = 0;
 }
 
-/* t_k = binomial(c, k) x^(c-k): the lowest power that is needed, then products with x. */
+/* t_k = binomial(c, k) x^(c-k).  Small powers are products of x, faster than pairs of doubles. */
 void lg_taylor_whole(double c, double x, int n, double *t)
 {
-    int most = c < n ? (int)c : n;
-    double binomial = 1, low = c - most;
+    enum { SMALL = 8 };
+    double binomial = 1, power[SMALL + 1] = { 1 };
 
-    t[most] = low == 1 ? x : lg_power(x, low);
-    for (int k = most; k > 0; k--) t[k - 1] = t[k] * x;
-    for (int k = 1; k <= most; k++) t[k] *= binomial = binomial * (c - k + 1) / k;
-    for (int k = most + 1; k <= n; k++) t[k] = 0;
+    for (int k = 1; k <= SMALL && k <= c; k++) power[k] = power[k - 1] * x;
+    for (int k = 0; k <= n; k++) {
+        double left = c - k;
+        t[k] = left < 0 ? 0 : binomial * (left <= SMALL ? power[(int)left] : lg_power(x, left));
+        binomial = binomial * left / (k + 1);
+    }
 }
 
 void lg_taylor_power(double c, double x, int n, double *t)
@@ -74,15 +76,18 @@ static void cosine(double c, double x, int n, double *t)
     wave(lg_cos(x), -lg_sin(x), n, t);
 }
 
-/* f' = 1 - f² */
+/* f' = 4 s/(1+s)² with s = exp -2|x|, which keeps its digits where f is close to 1, and f'' = -2 f f'. */
 static void tangent(double c, double x, int n, double *t)
 {
+    double s = lg_exp(-2 * fabs(x));
+
     (void)c;
     t[0] = lg_tanh(x);
-    for (int k = 1; k <= n; k++) {
-        double sum = k == 1;
-        for (int i = 0; i < k; i++) sum -= t[i] * t[k - 1 - i];
-        t[k] = sum / k;
+    t[1] = 4 * s / ((1 + s) * (1 + s));
+    for (int k = 2; k <= n; k++) {
+        double sum = 0;
+        for (int i = 0; i < k - 1; i++) sum += t[i] * (k - 1 - i) * t[k - 1 - i];
+        t[k] = -2 * sum / (k * (k - 1));
     }
 }
 
