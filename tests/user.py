@@ -17,9 +17,9 @@ SHARED = pathlib.Path(os.environ.get("LUGE_SHARED", SOURCE.parent / "shared"))
 
 
 def luge(*arguments, env=None, **more):
-    """Run the program; what it prints is text."""
+    """Run the program; what it prints is text.  Its threads sleep where they wait: the processors may be shared."""
     return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300,
-                          env={**os.environ, **(env or {})}, **more)
+                          env={**os.environ, "OMP_WAIT_POLICY": "passive", **(env or {})}, **more)
 
 
 def lines(text):

@@ -226,7 +226,7 @@ static luge_status run(bench *b, bool step, int times, double *seconds, luge_err
         if (step)
             st = luge_step(b->opt, &b->in, err);
         else
-            lg_share(b->threads, move_share, b);
+            lg_share(b->words > LG_CHUNK ? b->threads : 1, move_share, b); /* as a step is shared */
     }
     *seconds = (now() - start) / times;
     return st;
@@ -244,13 +244,15 @@ static double median(double v[REPEATS])
     return v[REPEATS / 2];
 }
 
-/* Each turn takes at least ten milliseconds, which the clock and the scheduler do not matter to. */
+/* A turn of either takes about ten milliseconds, to which the clock does not matter. */
 static luge_status measure(bench *b, luge_type type, size_t n, lg_measured *result, luge_error *err)
 {
     luge_status st = LUGE_OK;
     double time[2][REPEATS], once = 0, copy;
 
-    for (int i = 0; i < WARM; i++) LG_TRY(run(b, true, 1, &once, err));
+    for (int i = 0; i < WARM; i++)
+        for (int k = 0; k < 2; k++) LG_TRY(run(b, k == 0, 1, &time[k][0], err));
+    once = fmax(time[0][0], time[1][0]);
     int times = once < 1e-2 ? (int)(1e-2 / (once + 1e-7)) + 1 : 1;
     for (int i = -1; i < REPEATS; i++)
         for (int k = 0; k < 2; k++) LG_TRY(run(b, k == 0, times, &time[k][i < 0 ? 0 : i], err));
