@@ -26,24 +26,28 @@ import unittest
 sys.dont_write_bytecode = True
 from user import COMMAND, SHARED, Digits, Test, idx, lines, luge, safetensors
 
-COMMANDS = ["methods", "train", "replay", "bench"]
 KILLS = 5
 
 ROSENBROCK = ["train", "--problem", "rosenbrock", "--method", "nesterov", "--lr", "1e-3"]
 
 
+def commands():
+    """Those that the program's help names."""
+    listed = luge("--help").stdout.split("\nCommands\n")[1].split("\n\n")[0]
+    return [line.split()[0] for line in listed.splitlines()]
+
+
 class Help(Test):
     def test_program(self):
         text = self.good("--help")
-        for command in COMMANDS:
-            self.assertRegex(text, rf"\n  {command}  +\w")
+        self.assertLessEqual({"methods", "train", "replay", "bench"}, set(commands()))
         self.assertIn("Examples", text)
         self.assertRegex(self.good("--version"), r"^luge \d+\.\d+\.\d+\n$")
         nothing = luge()
         self.assertEqual((nothing.returncode, nothing.stdout, nothing.stderr), (2, "", text))
 
     def test_commands(self):
-        for command in COMMANDS:
+        for command in commands():
             text = self.good(command, "--help")
             self.assertTrue(text.startswith(f"luge {command}: "), text)
             for part in ["Usage: luge " + command, "\nOptions\n", "\nExamples\n", "  --json ", "  --help "]:
