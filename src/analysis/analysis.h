@@ -18,8 +18,8 @@ typedef struct lg_shadow_request {
     int64_t every; /* compare after so many steps each */
     enum lg_solver solver;
     double rtol;
-    /* Told of each comparison, may be NULL.  y: the model's state, NULL where it has no equation. */
-    void (*node)(void *context, double t, const double *u, const double *v, const double *y, double error);
+    /* Told of each comparison, may be NULL.  y: where the model is, NULL where it says nothing of that. */
+    void (*node)(void *context, double t, const double *u, const double *y, double error);
     void *context;
 } lg_shadow_request;
 

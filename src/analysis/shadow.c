@@ -11,7 +11,7 @@ typedef struct pair {
     lg_iteration *iteration;
     lg_model *model;
     lg_integrator *solution, *halved;
-    double *v, *y; /* the start */
+    double *v, *y, *says; /* the start; what the model says */
     int64_t steps;
 } pair;
 
@@ -76,6 +76,7 @@ static luge_status open_pair(pair *p, luge_error *err)
 
     LG_TRY(lg_family_check(&p->family, err));
     LG_NEED(p->v = lg_alloc(r->field->n, sizeof *p->v));
+    LG_NEED(p->says = lg_alloc(r->field->n, sizeof *p->says));
     if (r->prepared) LG_TRY(lg_prepared(&p->family, r->prepared, r->at, p->v, err));
     LG_TRY(lg_iteration_open(&p->iteration, &p->family, r->method, err));
     LG_TRY(lg_iteration_start(p->iteration, r->at, r->prepared ? p->v : NULL, err));
@@ -93,6 +94,7 @@ static void close_pair(pair *p)
     lg_model_close(p->model);
     lg_free(p->v);
     lg_free(p->y);
+    lg_free(p->says);
 }
 
 /* ---- going along ---- */
@@ -139,16 +141,20 @@ static luge_status compare(pair *p, int64_t step, double *largest, lg_shadow *s,
     luge_status st;
     const double *u = lg_iteration_u(p->iteration), *v = lg_iteration_v(p->iteration);
     const double *y = p->solution ? lg_integrator_state(p->solution) : NULL;
-    double error;
+    const double *seen = p->solution ? u : v;
+    double error = 0;
 
-    LG_TRY(lg_model_error(p->model, step, y, u, v, &error, err));
-    for (size_t i = 0; i < p->r->field->n; i++) *largest = fmax(*largest, fabs(p->solution ? u[i] : v[i]));
+    LG_TRY(lg_model_says(p->model, step, y, u, p->says, err));
+    for (size_t i = 0; i < p->r->field->n; i++) {
+        *largest = fmax(*largest, fabs(seen[i]));
+        error = fmax(error, fabs(seen[i] - p->says[i]));
+    }
     /* Without an equation the cold start's v_0 = 0 says nothing yet. */
     if (step > 0 || p->solution || p->r->prepared) {
         s->all = fmax(s->all, error);
         if (2 * step >= p->steps) s->later = fmax(s->later, error);
     }
-    if (p->r->node) p->r->node(p->r->context, p->family.h * (double)step, u, v, y, error);
+    if (p->r->node) p->r->node(p->r->context, p->family.h * (double)step, u, p->solution ? p->says : NULL, error);
 done:
     return st;
 }

@@ -89,8 +89,11 @@ static bool show_json(const view *v, const lg_flow_line *l)
 static void show_head(const view *v)
 {
     const lg_flow_result *r = v->result;
-    printf("%s, momentum %g, %s start, %zu variables, to T = %g; steepest curvature at the start %.4g\n", v->method,
-           v->momentum, v->o->start ? "prepared" : "cold", r->variables, r->time, r->curvature);
+    double slow = 1 - v->momentum;
+    printf("%s, momentum %g, %s start, %zu variable%s, to T = %g\n"
+           "curvature at the start %.4g; H times that / (1-momentum)^2 = %.3g, which theory takes for small\n",
+           v->method, v->momentum, v->o->start ? "prepared" : "cold", r->variables, r->variables == 1 ? "" : "s",
+           r->time, r->curvature, r->lr * r->curvature / (slow * slow));
 }
 
 static void show_table(const view *v, const lg_flow_line *l)

@@ -164,7 +164,7 @@ static void write_panel(FILE *f, const cli_plot *plot, size_t number)
     write_label(f, "xlabel", panel->xlabel ? panel->xlabel : number + 1 == plot->panels ? plot->xlabel : "");
     write_label(f, "ylabel", panel->label);
     fputs(is_log(panel) ? "set logscale y\n" : "unset logscale y\n", f);
-    fputs(panel->xlog ? "set logscale x\n" : "unset logscale x\n", f);
+    fputs(panel->xlog ? "set logscale x\nset format '10^{%L}'\n" : "unset logscale x\nset format '%h'\n", f);
     fputs(is_few(panel) ? "set xtics 1\n" : "set xtics autofreq\n", f);
     write_curves(f, panel);
 }

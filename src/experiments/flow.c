@@ -33,11 +33,10 @@ static bool more_room(lg_path *p)
     return true;
 }
 
-static void node(void *context, double t, const double *u, const double *v, const double *y, double error)
+static void node(void *context, double t, const double *u, const double *y, double error)
 {
     record *r = context;
     lg_path *p = r->path;
-    (void)v;
     if (r->full || (p->n == p->room && !more_room(p))) {
         r->full = true;
         return;
@@ -97,6 +96,15 @@ static int64_t steps_between(const study *s, double h)
     return (int64_t)ceil(steps / LG_NODES);
 }
 
+/* A failure in a run names the model. */
+static luge_status name_model(const char *model, luge_status st, luge_error *err)
+{
+    luge_error inner;
+    if (st == LUGE_OK || !err) return st;
+    inner = *err;
+    return lg_fail(err, st, "%s: %s", model, inner.text);
+}
+
 static luge_status one_model(study *s, const char *model, lg_flow_line *line, lg_path *path, luge_error *err)
 {
     luge_status st = LUGE_OK;
@@ -118,7 +126,7 @@ static luge_status one_model(study *s, const char *model, lg_flow_line *line, lg
         lg_shadow shadow;
         q.every = steps_between(s, h);
         q.node = k ? NULL : node;
-        LG_TRY(lg_shadow_run(&q, h, &shadow, err));
+        LG_TRY(name_model(model, lg_shadow_run(&q, h, &shadow, err), err));
         line->h[k] = h;
         line->error[k] = line->window == LG_LATER ? shadow.later : shadow.all;
         line->reference[k] = shadow.reference;

@@ -110,9 +110,9 @@ int lg_model_theory(const lg_model *m, bool prepared, enum lg_window *window);
 const lg_ode *lg_model_ode(const lg_model *m);
 /* The start of the equation that belongs to the iteration started at u cold, or prepared. */
 luge_status lg_model_start(lg_model *m, bool prepared, const double *u, double *y, luge_error *err);
-/* max |u_n - what the model says|; v: the iteration's velocity. */
-luge_status lg_model_error(lg_model *m, int64_t step, const double *y, const double *u, const double *v,
-                           double *error, luge_error *err);
+/* What the model says of step n: the position, from the equation's state y at time n h; or where it has no equation,
+ * the velocity, from the position u. */
+luge_status lg_model_says(lg_model *m, int64_t n, const double *y, const double *u, double *says, luge_error *err);
 
 const char *lg_model_list(size_t i);  /* "series:P": NULL past the end */
 const char *lg_model_title(size_t i); /* one line                      */

@@ -13,9 +13,8 @@ typedef struct lg_model_kind {
     luge_status (*start)(lg_model *m, bool prepared, const double *u, double *y, luge_error *err);
     luge_status (*rhs)(void *model, double t, const double *y, double *dy, luge_error *err);
     luge_status (*jvp)(void *model, double t, const double *y, const double *v, double *jv, luge_error *err);
-    /* NULL: the distance of u from the first n numbers of the state. */
-    luge_status (*error)(lg_model *m, int64_t step, const double *y, const double *u, const double *v, double *error,
-                         luge_error *err);
+    /* As lg_model_says; NULL: the first numbers of the state. */
+    luge_status (*says)(lg_model *m, int64_t n, const double *y, const double *u, double *says, luge_error *err);
 } lg_model_kind;
 
 struct lg_model {

@@ -22,7 +22,7 @@ static luge_status open(lg_iteration *it, const char *method, luge_error *err)
     LG_NEED(s->x = lg_alloc(it->family.field->n, sizeof *s->x));
     LG_TRY(luge_new(&s->opt, method, err));
     LG_TRY(luge_set_real(s->opt, 0, "lr", it->family.h, err));
-    if (it->family.momentum > 0) LG_TRY(luge_set_real(s->opt, 0, "momentum", it->family.momentum, err));
+    if (strcmp(method, "sgd") != 0) LG_TRY(luge_set_real(s->opt, 0, "momentum", it->family.momentum, err));
     LG_TRY(luge_add(s->opt, 0, "u", LUGE_F64, s->x, 1, (size_t[]){ it->family.field->n }, err));
     s->buffer = luge_state(s->opt, 0, "momentum_buffer", 0);
 done:
