@@ -364,10 +364,10 @@ static void close_replay(replay *r)
         lg_free(r->t[i].x);
         lg_free(r->t[i].view);
     }
-    for (feed *f = r->feed; f < r->feed + r->feeds; f++) {
-        for (size_t i = 0; f->room && i < r->tensors; i++) lg_free(f->room[i]);
-        lg_free(f->room);
-        lg_free(f->data);
+    for (size_t k = 0; k < r->feeds; k++) {
+        for (size_t i = 0; r->feed[k].room && i < r->tensors; i++) lg_free(r->feed[k].room[i]);
+        lg_free(r->feed[k].room);
+        lg_free(r->feed[k].data);
     }
     lg_free(r->t);
     lg_free(r->feed);
