@@ -6,13 +6,13 @@
 /* the header above comes first: it has what cmocka wants */
 #include "problems/problem.h"
 
-enum { IMAGES = 1500, PIXELS = 12, CLASSES = 4, POINTS = 6000, COLUMNS = 6, MOST = 2000, TENSORS = 8 };
+enum { IMAGES = 1500, PIXELS = 12, CLASSES = 4, POINTS = 6000, COLUMNS = 6, MOST = 2000, TENSORS = 12 };
 static unsigned char image[IMAGES][PIXELS], label[IMAGES];
 static double point[POINTS][COLUMNS];
 static int side[POINTS];
 
 typedef long double wide;
-enum data { NO_DATA, IMAGE_DATA, POINT_DATA };
+enum data { NO_DATA, IMAGE_DATA, IMAGES_ALONE, POINT_DATA };
 typedef struct sample {
     const char *spec;
     enum data data;
@@ -75,6 +75,8 @@ static inline wide phi(char activation, wide z)
 {
     if (activation == 'r') return z > 0 ? z : 0;
     if (activation == 't') return tanhl(z);
+    if (activation == 'l') return 1 / (1 + expl(-z));
+    if (activation == 'i') return z;
     return z / 2 * (1 + tanhl(sqrtl(2 / (4 * atanl(1))) * (z + 0.044715L * z * z * z)));
 }
 
@@ -85,26 +87,56 @@ static inline wide loss_of(char loss, int classes, const wide *z, int right)
     return loss == 's' ? sum : logl(sum) - z[right];
 }
 
+static inline void pixels(size_t row, wide *a)
+{
+    for (int k = 0; k < PIXELS; k++) a[k] = image[row][k] / 255.0L;
+}
+
+/* a := φ(W a + b); returns where the next layer's weights begin. */
+static inline const wide *dense(const wide *w, int in, int out, char activation, wide *a)
+{
+    wide to[16];
+    for (int o = 0; o < out; o++) {
+        wide z = w[out * in + o];
+        for (int k = 0; k < in; k++) z += w[o * in + k] * a[k];
+        to[o] = phi(activation, z);
+    }
+    memcpy(a, to, (size_t)out * sizeof *to);
+    return w + out * in + out;
+}
+
 static inline wide network(const sample *s, const wide *x, const size_t *row, size_t n)
 {
-    wide sum = 0, from[16], to[16];
+    wide sum = 0, a[16];
     for (size_t i = 0; i < n; i++) {
         const wide *w = x;
-        int in = PIXELS, out;
-        for (int k = 0; k < PIXELS; k++) from[k] = image[row[i]][k] / 255.0L;
-        for (int l = 0;; l++, in = out) {
-            bool last = l == 2 || s->hidden[l] == 0;
-            out = last ? CLASSES : s->hidden[l];
-            for (int o = 0; o < out; o++) {
-                wide z = w[out * in + o];
-                for (int k = 0; k < in; k++) z += w[o * in + k] * from[k];
-                to[o] = last ? z : phi(s->activation, z);
-            }
-            memcpy(from, to, sizeof to);
-            w += out * in + out;
-            if (last) break;
+        int in = PIXELS;
+        pixels(row[i], a);
+        for (int l = 0; l < 2 && s->hidden[l]; in = s->hidden[l++]) w = dense(w, in, s->hidden[l], s->activation, a);
+        dense(w, in, CLASSES, 'i', a);
+        sum += loss_of(s->loss, CLASSES, a, label[row[i]]);
+    }
+    return sum / (wide)n;
+}
+
+/* Through hidden[0], hidden[1] or hidden[0] alone and back; c[0]: the code is logistic. */
+static inline wide autoencoder(const sample *s, const wide *x, const size_t *row, size_t n)
+{
+    wide sum = 0, a[16], y[PIXELS];
+    char code = s->c[0] > 0 ? 'l' : 'i';
+    int outer = s->hidden[0], inner = s->hidden[1];
+    for (size_t i = 0; i < n; i++) {
+        const wide *w = x;
+        pixels(row[i], a);
+        pixels(row[i], y);
+        w = dense(w, PIXELS, outer, inner ? s->activation : code, a);
+        if (inner) {
+            w = dense(w, outer, inner, code, a);
+            w = dense(w, inner, outer, s->activation, a);
         }
-        sum += loss_of(s->loss, CLASSES, from, label[row[i]]);
+        dense(w, outer, PIXELS, s->loss == 's' ? 'i' : 'l', a);
+        for (int k = 0; k < PIXELS; k++)
+            sum += s->loss == 's' ? powl(a[k] - y[k], 2) / 2 : -y[k] * logl(a[k]) - (1 - y[k]) * logl(1 - a[k]);
     }
     return sum / (wide)n;
 }
@@ -139,6 +171,24 @@ static const sample samples[] = {
     { "mlp:hidden=(8, 8),activation=gelu,loss=squared", IMAGE_DATA, network, { 0 }, { 8, 8 }, 'g', 's' },
     { "mlp:hidden=(70, 9)", NO_DATA, NULL, { 0 }, { 0 }, 0, 0 },
     { "mlp:set=blobs,hidden=12,activation=gelu", NO_DATA, NULL, { 0 }, { 0 }, 0, 0 },
+    { "autoencoder:hidden=(7, 3)", IMAGES_ALONE, autoencoder, { 0 }, { 7, 3 }, 't', 's' },
+    { "autoencoder:hidden=5,code=logistic", IMAGES_ALONE, autoencoder, { 1 }, { 5 }, 't', 's' },
+    { "autoencoder:hidden=(6, 4),activation=logistic,loss=cross_entropy",
+      IMAGES_ALONE,
+      autoencoder,
+      { 0 },
+      { 6, 4 },
+      'l',
+      'c' },
+    { "autoencoder:hidden=(6, 2),activation=gelu,code=logistic,loss=cross_entropy",
+      IMAGES_ALONE,
+      autoencoder,
+      { 1 },
+      { 6, 2 },
+      'g',
+      'c' },
+    { "autoencoder:hidden=(8, 3),activation=relu", IMAGES_ALONE, autoencoder, { 0 }, { 8, 3 }, 'r', 's' },
+    { "autoencoder:hidden=(20, 8, 2)", NO_DATA, NULL, { 0 }, { 0 }, 0, 0 },
 };
 
 /* ---- the data ---- */
@@ -188,6 +238,19 @@ static inline int problem_files(void **state)
     return 0;
 }
 
+/* The files of a sample as a request wants them, in memory that is lent until the next call. */
+static inline void request_files(const sample *s, lg_problem_request *r)
+{
+    static char file[3][620];
+    static const char *const images[] = { file[0], file[1] }, *const points[] = { file[2] };
+
+    snprintf(file[0], sizeof file[0], "images=%s", scratch("images"));
+    snprintf(file[1], sizeof file[1], "labels=%s", scratch("labels"));
+    snprintf(file[2], sizeof file[2], "%s", scratch("points"));
+    r->data = s->data == POINT_DATA ? points : images;
+    r->data_count = s->data == NO_DATA ? 0 : s->data == IMAGE_DATA ? 2 : 1;
+}
+
 /* ---- one problem with its parameters as one vector of doubles ---- */
 
 typedef struct trial {
@@ -199,16 +262,10 @@ typedef struct trial {
 
 static inline void trial_open(trial *t, const sample *s, luge_type type, int threads)
 {
-    char file[3][620];
-    const char *const images[] = { file[0], file[1] }, *const points[] = { file[2] };
     lg_problem_request r = { .spec = s->spec, .seed = 5, .type = type, .threads = threads };
     luge_error err;
 
-    snprintf(file[0], sizeof file[0], "images=%s", scratch("images"));
-    snprintf(file[1], sizeof file[1], "labels=%s", scratch("labels"));
-    snprintf(file[2], sizeof file[2], "%s", scratch("points"));
-    r.data = s->data == IMAGE_DATA ? images : points;
-    r.data_count = s->data == IMAGE_DATA ? 2 : s->data == POINT_DATA;
+    request_files(s, &r);
     *t = (trial){ .type = type };
     if (lg_problem_open(&t->p, &r, &err)) fail_msg("%s: %s", s->spec, err.text);
     assert_true(lg_problem_tensors(t->p) <= TENSORS);

@@ -34,6 +34,18 @@ static const refusal refusals[] = {
     { "mlp:hidden=(4, 0)", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "hidden[1] = 0" },
     { "mlp:activation=elu", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "(relu, tanh, gelu)" },
     { "mlp:classes=257", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "classes = 257" },
+    { "autoencoder:hidden=(1,2,3,4,5,6,7,8,9,10,11,12,13)",
+      { 0 },
+      0,
+      0,
+      LUGE_F64,
+      LUGE_E_ARG,
+      "13 widths; at most 12" },
+    { "autoencoder:hidden=2.5", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "hidden[0] = 2.5 is not a whole number" },
+    { "autoencoder:code=tanh", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "(linear, logistic)" },
+    { "autoencoder:loss=cross_entropy", { 0 }, 0, 0, LUGE_F64, LUGE_E_ARG, "give images=PATH, or take loss=squared" },
+    { "autoencoder", { "images=@images", "images=@images" }, 0, 0, LUGE_F64, LUGE_E_ARG, "images was given twice" },
+    { "autoencoder", { "@labels" }, 0, 0, LUGE_F64, LUGE_E_SHAPE, "images have 2 to 4 dimensions" },
     { "mlp", { 0 }, 2001, 0, LUGE_F64, LUGE_E_ARG, "split = 2001 is more than the 2000 rows" },
     { "mlp", { 0 }, 0, 1601, LUGE_F64, LUGE_E_ARG, "batch = 1601 is more than the 1600 training rows" },
     { "mlp", { "@images" }, 0, 0, LUGE_F64, LUGE_E_ARG, "is neither images=PATH nor labels=PATH" },
@@ -152,16 +164,10 @@ static void bad_rows_are_refused(void **state)
 
 static void failed_allocations_leave_nothing(void **state)
 {
-    char file[3][700];
-    const char *const images[] = { file[0], file[1] }, *const points[] = { file[2] };
     (void)state;
-    snprintf(file[0], sizeof file[0], "images=%s", scratch("images"));
-    snprintf(file[1], sizeof file[1], "labels=%s", scratch("labels"));
-    snprintf(file[2], sizeof file[2], "%s", scratch("points"));
     for (size_t i = 0; i < ROWS(samples); i++) {
-        const sample *s = &samples[i];
-        lg_problem_request r = { .spec = s->spec, .data = s->data == IMAGE_DATA ? images : points, .type = LUGE_F32 };
-        r.data_count = s->data == IMAGE_DATA ? 2 : s->data == POINT_DATA;
+        lg_problem_request r = { .spec = samples[i].spec, .type = LUGE_F32 };
+        request_files(&samples[i], &r);
         for (long n = 1;; n++) {
             long live = wrap_live;
             lg_problem *p;

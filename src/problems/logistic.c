@@ -28,13 +28,6 @@ typedef struct job {
     enum lg_task task;
 } job;
 
-/* log(1 + e); the quotient takes back the rounding of 1 + e (Kahan). */
-static double log_of_one_plus(double e)
-{
-    double u = 1 + e;
-    return u == 1 ? e : lg_log(u) * e / (u - 1);
-}
-
 /* m = y (w'x + b), e = exp -|m|: log(1 + exp -m) = max(-m, 0) + log(1 + e), σ(-m) = 1/(1 + exp m). */
 static void row(const job *j, size_t i, double *loss, size_t *right)
 {
@@ -49,7 +42,7 @@ static void row(const job *j, size_t i, double *loss, size_t *right)
     m = y * z;
     e = lg_exp(-fabs(m));
     other = (m > 0 ? e : 1) / (1 + e);
-    *loss += (m < 0 ? -m : 0) + log_of_one_plus(e);
+    *loss += (m < 0 ? -m : 0) + lg_log_of_one_plus(e);
     *right += !isnan(m) && (z > 0) == (y > 0);
     l->factor[i] = (j->task == LG_HVP ? e / ((1 + e) * (1 + e)) * rz : -y * other) / (double)j->rows->n;
 }

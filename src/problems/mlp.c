@@ -23,4 +23,5 @@ const lg_problem_kind lg_problem_mlp = {
     .title = "fully connected network on images and labels: mean loss of W_L phi(... phi(W_1 x + b_1) ...) + b_L",
     .settings = table,
     LG_NETWORK,
+    LG_NETWORK_CLASSES,
 };

@@ -9,4 +9,5 @@ const lg_problem_kind lg_problem_softmax = {
     .title = "multinomial logistic regression on images and labels: mean of log sum_c exp z_c - z_label, z = W x + b",
     .settings = table,
     LG_NETWORK,
+    LG_NETWORK_CLASSES,
 };

@@ -6,18 +6,6 @@
 
 /* ---- read ---- */
 
-static luge_status check(const lg_idx *x, const lg_idx *y, const char *images, const char *labels, luge_error *err)
-{
-    if (x->ndim < 2)
-        return lg_fail(err, LUGE_E_SHAPE, "%s: images have 2 to 4 dimensions, this file has %d", images, x->ndim);
-    if (y->ndim != 1)
-        return lg_fail(err, LUGE_E_SHAPE, "%s: labels have one dimension, this file has %d", labels, y->ndim);
-    if (x->shape[0] != y->n)
-        return lg_fail(err, LUGE_E_SHAPE, "%.150s has %zu images, but %.150s has %zu labels", images, x->shape[0],
-                       labels, y->n);
-    return LUGE_OK;
-}
-
 /* Without `classes`, the labels themselves say how many there are: then each of 0 .. largest must occur, so that a
  * stray label is not taken for a hundred classes. */
 static luge_status count_classes(lg_classes *c, size_t classes, const char *labels, luge_error *err)
@@ -44,21 +32,35 @@ static luge_status count_classes(lg_classes *c, size_t classes, const char *labe
     return LUGE_OK;
 }
 
+static luge_status read_labels(lg_classes *c, const char *images, const char *labels, size_t classes, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    lg_idx y;
+
+    LG_TRY(lg_idx_read(&y, labels, err));
+    c->label = y.data;
+    if (y.ndim != 1)
+        return lg_fail(err, LUGE_E_SHAPE, "%s: labels have one dimension, this file has %d", labels, y.ndim);
+    if (y.n != c->rows)
+        return lg_fail(err, LUGE_E_SHAPE, "%.150s has %zu images, but %.150s has %zu labels", images, c->rows, labels,
+                       y.n);
+    LG_TRY(count_classes(c, classes, labels, err));
+done:
+    return st;
+}
+
 luge_status lg_classes_read(lg_classes *out, const char *images, const char *labels, size_t classes, luge_error *err)
 {
     luge_status st = LUGE_OK;
-    lg_idx x = { 0 }, y = { 0 };
+    lg_idx x;
 
     *out = (lg_classes){ 0 };
     LG_TRY(lg_idx_read(&x, images, err));
-    LG_TRY(lg_idx_read(&y, labels, err));
-    LG_TRY(check(&x, &y, images, labels, err));
-    *out = (lg_classes){ .rows = y.n, .features = x.n / y.n, .pixel = x.data, .label = y.data };
-    x.data = y.data = NULL;
-    LG_TRY(count_classes(out, classes, labels, err));
+    *out = (lg_classes){ .rows = x.shape[0], .features = x.n / x.shape[0], .pixel = x.data };
+    if (x.ndim < 2)
+        LG_TRY(lg_fail(err, LUGE_E_SHAPE, "%s: images have 2 to 4 dimensions, this file has %d", images, x.ndim));
+    if (labels) LG_TRY(read_labels(out, images, labels, classes, err));
 done:
-    lg_free(x.data);
-    lg_free(y.data);
     if (st != LUGE_OK) lg_classes_free(out);
     return st;
 }

@@ -7,7 +7,7 @@ typedef struct lg_classes {
     size_t rows, features, classes; /* at most 256 classes */
     unsigned char *pixel;           /* rows x features, of files: a feature is pixel / 255 */
     double *feature;                /* rows x features, of made sets; one of the two is NULL */
-    unsigned char *label;
+    unsigned char *label;           /* NULL: none */
 } lg_classes;
 
 /* What a made set looks like.  A linear model cannot tell its classes apart, a small network can:
@@ -16,7 +16,7 @@ typedef struct lg_classes {
 enum lg_made { LG_SPIRALS, LG_BLOBS };
 #define LG_MADE_WORDS "(spirals, blobs)"
 
-/* classes 0: as many as the largest label and one more, or 3 in a made set. */
+/* labels NULL: rows without classes.  classes 0: as many as the largest label and one more, or 3 in a made set. */
 luge_status lg_classes_read(lg_classes *out, const char *images, const char *labels, size_t classes, luge_error *err);
 luge_status lg_classes_make(lg_classes *out, enum lg_made what, size_t classes, uint64_t seed, luge_error *err);
 void lg_classes_free(lg_classes *c);

@@ -56,6 +56,13 @@ void lg_problem_add(lg_problem *p, const char *name, size_t rows, size_t columns
 /* Streams of random numbers: start points take the number of the tensor. */
 enum { LG_STREAM_SET = 1000 };
 
+/* log(1 + e); the quotient takes back the rounding of 1 + e (Kahan). */
+static inline double lg_log_of_one_plus(double e)
+{
+    double u = 1 + e;
+    return u == 1 ? e : lg_log(u) * e / (u - 1);
+}
+
 /* Arrays of the problem's type to and from f64. */
 void lg_widen(luge_type type, const void *x, size_t n, double *wide);
 void lg_narrow(luge_type type, const double *wide, size_t n, void *x);

@@ -14,6 +14,7 @@ enum { CHUNK = 512, BLOCK = LG_GEMM_ROWS, MOST_CLASSES = 256 };
  * (Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6, 1994). */
 typedef struct layer {
     size_t width;
+    enum lg_activation activation;
     void *a;     /* a_l = φ(z_l); of layer 0 the rows, of the last one z      */
     void *slope; /* φ'(z_l)                                                   */
     void *delta; /* ∂f/∂z_l                                                   */
@@ -61,9 +62,32 @@ static curve gelu_curve(double z)
     return (curve){ z / 2 * (1 + t), (1 + t) / 2 + z / 2 * s * u1, s * (u1 + z / 2 * u2 - z * t * u1 * u1) };
 }
 
-static curve (*const smooth[])(double z) = { [LG_TANH] = tanh_curve, [LG_GELU] = gelu_curve };
+/* p = 1/(1 + exp -z), p' = p (1 - p), p'' = p' (1 - 2p) */
+static curve logistic_curve(double z)
+{
+    double e = lg_exp(-fabs(z)), p = (z < 0 ? e : 1) / (1 + e), slope = e / ((1 + e) * (1 + e));
+    return (curve){ p, slope, slope * (1 - 2 * p) };
+}
 
-/* One row at the output: from z (and R{z}) the loss, its gradient d in z (and R{d}). */
+static curve (*const smooth[])(double z) = {
+    [LG_TANH] = tanh_curve, [LG_GELU] = gelu_curve, [LG_LOGISTIC] = logistic_curve
+};
+
+/* What an output z with the target y adds to the loss of its row, and the derivatives in z. */
+static curve half_square(double z, double y) { return (curve){ (z - y) * (z - y) / 2, z - y, 1 }; }
+
+/* -y log p - (1-y) log(1-p) for p = 1/(1 + exp -z) is log(1 + exp z) - y z. */
+static curve pixel_entropy(double z, double y)
+{
+    curve p = logistic_curve(z);
+    double loss = (z > 0 ? z : 0) - y * z + lg_log_of_one_plus(lg_exp(-fabs(z)));
+    return (curve){ loss, p.value - y, p.slope };
+}
+
+static curve (*const rebuilt[])(double z,
+                                double y) = { [LG_CROSS_ENTROPY] = pixel_entropy, [LG_SQUARED] = half_square };
+
+/* One row with a class at the output: from z (and R{z}) the loss, its gradient d in z (and R{d}). */
 typedef struct outcome {
     size_t label;
     bool along, right;
@@ -86,8 +110,9 @@ static void squared(size_t n, outcome *r)
 {
     r->loss = 0;
     for (size_t c = 0; c < n; c++) {
-        r->d[c] = r->z[c] - (c == r->label);
-        r->loss += r->d[c] * r->d[c] / 2;
+        curve l = half_square(r->z[c], c == r->label);
+        r->loss += l.value;
+        r->d[c] = l.slope;
         r->rd[c] = r->rz[c];
     }
 }
@@ -155,7 +180,7 @@ static lg_score run(const lg_problem *p, job j)
         if (j.task != LG_EVALUATE) lg_share(p->threads, share_weights, &j);
     }
     lg_blas_restore(held);
-    return (lg_score){ loss / n, (double)right / n };
+    return (lg_score){ loss / n, j.n->set->mirror ? (double)NAN : (double)right / n };
 }
 
 void lg_network_gradient(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient,
@@ -176,7 +201,7 @@ void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *row
 
 /* ---- opening ---- */
 
-static luge_status add_layer(lg_problem *p, size_t width, luge_error *err)
+static luge_status add_layer(lg_problem *p, size_t width, enum lg_activation activation, luge_error *err)
 {
     network *n = p->self;
     size_t rows = n->data.rows < CHUNK ? n->data.rows : CHUNK, size = lg_size(p->type), l = n->layers + 1, room;
@@ -186,6 +211,7 @@ static luge_status add_layer(lg_problem *p, size_t width, luge_error *err)
 
     LG_NEED(lg_times(rows, width, &room));
     to->width = width;
+    to->activation = activation;
     LG_NEED(to->a = lg_alloc(room, size));
     LG_NEED(to->slope = lg_alloc(room, size));
     LG_NEED(to->delta = lg_alloc(room, size));
@@ -206,13 +232,17 @@ static luge_status add_layers(lg_problem *p, luge_error *err)
     luge_status st = LUGE_OK;
     network *n = p->self;
     const lg_list *hidden = &n->set->hidden;
+    bool mirror = n->set->mirror;
+    enum lg_activation inner = (enum lg_activation)n->set->activation, code = n->set->code ? LG_LOGISTIC : LG_LINEAR;
     size_t rows = n->data.rows < CHUNK ? n->data.rows : CHUNK, room;
 
     n->layer[0].width = n->data.features;
     LG_NEED(lg_times(rows, n->data.features, &room));
     LG_NEED(n->layer[0].a = lg_alloc(room, lg_size(p->type)));
-    for (int i = 0; i < hidden->n; i++) LG_TRY(add_layer(p, (size_t)hidden->v[i], err));
-    LG_TRY(add_layer(p, n->data.classes, err));
+    for (int i = 0; i < hidden->n; i++)
+        LG_TRY(add_layer(p, (size_t)hidden->v[i], mirror && i == hidden->n - 1 ? code : inner, err));
+    for (int i = hidden->n - 2; mirror && i >= 0; i--) LG_TRY(add_layer(p, (size_t)hidden->v[i], inner, err));
+    LG_TRY(add_layer(p, mirror ? n->data.features : n->data.classes, LG_LINEAR, err));
 done:
     return st;
 }
@@ -227,6 +257,13 @@ luge_status lg_network_open(lg_problem *p, const char *const *path, luge_error *
     for (int i = 0; i < s->hidden.n; i++)
         if (s->hidden.v[i] != floor(s->hidden.v[i]))
             return lg_fail(err, LUGE_E_ARG, "%s: hidden[%d] = %g is not a whole number", name, i, s->hidden.v[i]);
+    if (s->mirror && s->hidden.n > LG_LIST / 2)
+        return lg_fail(err, LUGE_E_ARG, "%s: hidden has %d widths; at most %d can be mirrored", name, s->hidden.n,
+                       LG_LIST / 2);
+    if (s->mirror && !path && s->loss == LG_CROSS_ENTROPY)
+        return lg_fail(err, LUGE_E_ARG,
+                       "%s: loss=cross_entropy is for numbers from 0 to 1: give images=PATH, or take loss=squared",
+                       name);
     LG_NEED(n = p->self = lg_alloc(1, sizeof *n));
     n->set = s;
     n->type = p->type;
@@ -262,7 +299,7 @@ void lg_network_start(const lg_problem *p, void *const *x)
     const network *n = p->self;
     for (size_t l = 1; l <= n->layers; l++) {
         size_t in = n->layer[l - 1].width, out = n->layer[l].width, t = 2 * l - 2;
-        bool half = l < n->layers && n->set->activation != LG_TANH;
+        bool half = n->layer[l].activation == LG_RELU || n->layer[l].activation == LG_GELU;
         double limit = sqrt(6 / (double)(half ? in : in + out));
         for (size_t i = 0; i < in * out; i++) {
             double w = limit * (2 * lg_uniform(p->seed, t, i) - 1);

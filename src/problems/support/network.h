@@ -1,11 +1,11 @@
-/* Fully connected networks on rows with classes: x -> φ(x W_1' + b_1) -> ... -> x W_L' + b_L, no φ at the output.
- * SPDX-License-Identifier: MIT */
+/* Fully connected networks: x -> φ(x W_1' + b_1) -> ... -> x W_L' + b_L, no φ at the output, which is compared with
+ * the row's class or with the row. SPDX-License-Identifier: MIT */
 #ifndef LG_NETWORK_H
 #define LG_NETWORK_H
 #include "problems/support/classes.h"
 #include "problems/support/kind.h"
 
-enum lg_activation { LG_RELU, LG_TANH, LG_GELU };
+enum lg_activation { LG_RELU, LG_TANH, LG_GELU, LG_LOGISTIC, LG_LINEAR };
 enum lg_network_loss { LG_CROSS_ENTROPY, LG_SQUARED };
 
 /* Zero hidden layers: a linear model. */
@@ -13,7 +13,10 @@ typedef struct lg_network_settings {
     lg_list hidden;
     int activation, loss, set;
     int64_t classes;
+    bool mirror; /* the target is the row: after the hidden layers they come again in the other order */
+    int code;    /* of the last of `hidden` where they are mirrored: place in LG_CODE_WORDS */
 } lg_network_settings;
+#define LG_CODE_WORDS "(linear, logistic)"
 
 luge_status lg_network_open(lg_problem *p, const char *const *path, luge_error *err);
 void lg_network_close(lg_problem *p);
@@ -25,10 +28,14 @@ void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *row
 
 /* clang-format off */
 #define LG_NETWORK                                                                                                   \
-    .data = { "images", "labels", NULL },                                                                            \
     .settings_size = sizeof(lg_network_settings),                                                                    \
-    .open = lg_network_open, .close = lg_network_close, .start = lg_network_start,                                   \
+    .close = lg_network_close, .start = lg_network_start,                                                            \
     .gradient = lg_network_gradient, .hvp = lg_network_hvp, .evaluate = lg_network_evaluate
+
+/* With classes. */
+#define LG_NETWORK_CLASSES                                                                                           \
+    .data = { "images", "labels", NULL },                                                                            \
+    .open = lg_network_open
 
 #define LG_NETWORK_DATA_SETTINGS                                                                                     \
     { "set", LG_word, offsetof(lg_network_settings, set), "spirals", LG_MADE_WORDS,                                  \
