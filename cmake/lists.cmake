@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The lists that make a file in a folder a method, a problem or a claim.  Nothing else names one.
 
-# list.inc: M(adam) ...      each.inc: the inclusions      formula.inc: FORMULA(adam, "its opening comment")
+# list.inc: M(adam, 0) ...     each.inc: the inclusions     formula.inc: FORMULA_adam "its opening comment"
+# levels.inc: L(v2, 2) ...     kernels/adam.c: its loops alone; LUGE_METHOD_UNITS lists these
 function(luge_method_lists)
   set(files)
   foreach(dir IN ITEMS ${CMAKE_SOURCE_DIR}/src/methods LISTS LUGE_METHOD_DIRS)
@@ -12,6 +13,7 @@ function(luge_method_lists)
   set(each "")
   set(formula "")
   set(count 0)
+  set(units)
   foreach(path IN LISTS files)
     get_filename_component(name ${path} NAME_WE)
     if(LUGE_METHODS AND NOT name IN_LIST LUGE_METHODS)
@@ -22,12 +24,28 @@ function(luge_method_lists)
     string(APPEND each "#include \"${path}\"\n#include LOOP\n#include \"engine/end.inc\"\n")
     luge_opening_comment(${path} comment)
     string(APPEND formula "#define FORMULA_${name} ${comment}\n")
+    luge_method_unit(${name} ${path})
     math(EXPR count "${count} + 1")
   endforeach()
+  luge_method_unit(gradient ${CMAKE_SOURCE_DIR}/src/engine/gradient.h)
+  set(LUGE_METHOD_UNITS ${units} PARENT_SCOPE)
+  set(levels "")
+  foreach(level IN LISTS LUGE_LEVELS)
+    string(REGEX REPLACE "[^0-9]" "" number "0${level}")
+    math(EXPR number "${number} + 0")
+    string(APPEND levels "L(${level}, ${number})\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${GENERATED}/levels.inc CONTENT "${levels}" @ONLY)
   file(CONFIGURE OUTPUT ${GENERATED}/list.inc CONTENT "${list}" @ONLY)
   file(CONFIGURE OUTPUT ${GENERATED}/each.inc CONTENT "${each}" @ONLY)
   file(GENERATE OUTPUT ${GENERATED}/formula.inc CONTENT "${formula}")
 endfunction()
+
+macro(luge_method_unit name path)
+  file(CONFIGURE OUTPUT ${GENERATED}/kernels/${name}.c
+    CONTENT "#define METHOD ${name}\n#define METHOD_FILE \"${path}\"\n#include \"engine/kernels.inc\"\n" @ONLY)
+  list(APPEND units ${GENERATED}/kernels/${name}.c)
+endmacro()
 
 # The comment that opens a file, without its stars, as C string literals.
 function(luge_opening_comment path out)

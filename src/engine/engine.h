@@ -90,7 +90,7 @@ struct lg_method {
 
 typedef struct lg_isa {
     const char *name;
-    lg_kernel *const (*kernel)[3]; /* [method][luge_type] */
+    lg_kernel *const *const *kernel; /* [method][luge_type] */
 } lg_isa;
 
 extern const lg_method *const lg_methods[];    /* ends with NULL */

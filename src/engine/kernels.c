@@ -1,26 +1,16 @@
-/* Every method's loops, for one instruction set level: compiled once for each, with -DISA=v2, v3, v4 (or plain).
- * SPDX-License-Identifier: MIT */
-#include "engine/engine.h"
-#define LOOP "engine/loop_cpu.inc"
-#define REAL 32
-#include "each.inc"
-#include "engine/gradient.h"
-#include LOOP
-#include "engine/end.inc"
-#undef REAL
+/* The table of all methods' loops for one instruction set level: compiled once for each, with -DISA=v2, v3, v4 (or
+ * plain).  SPDX-License-Identifier: MIT */
 #define REAL 64
-#include "each.inc"
-#include "engine/gradient.h"
-#include LOOP
-#include "engine/end.inc"
-#undef REAL
-#define REAL 16
-#include "each.inc"
-#include "engine/gradient.h"
-#include LOOP
-#include "engine/end.inc"
-#define M(n, i) { n##_kernel_f32, n##_kernel_f64, n##_kernel_bf16 },
-static lg_kernel *const kernels[][3] = {
+#include "engine/engine.h"
+#include "engine/real.h"
+
+#define M(n, i) extern lg_kernel *const CAT(lg_kernels, n, ISA)[3];
+#include "list.inc"
+M(gradient, )
+#undef M
+
+#define M(n, i) CAT(lg_kernels, n, ISA),
+static lg_kernel *const *const kernels[] = {
 #include "list.inc"
     M(gradient, ) /* after all the methods */
 };

@@ -27,18 +27,25 @@ const lg_method *const lg_methods[] = {
     NULL
 };
 
-#if defined __x86_64__
-extern const lg_isa lg_isa_v2, lg_isa_v3, lg_isa_v4;
-static const lg_isa *const levels[] = { [2] = &lg_isa_v2, [3] = &lg_isa_v3, [4] = &lg_isa_v4 };
-#else
-extern const lg_isa lg_isa_plain;
-static const lg_isa *const levels[] = { &lg_isa_plain };
-#endif
+/* The levels that were built, by number; 0: the one of a processor that is not x86. */
+#define L(level, number) extern const lg_isa lg_isa_##level;
+#include "levels.inc"
+#undef L
+#define L(level, number) [number] = &lg_isa_##level,
+static const lg_isa *const levels[5] = {
+#include "levels.inc"
+};
+#undef L
 
 luge_status lg_isa_pick(const lg_isa **isa, luge_error *err)
 {
-    int level;
-    luge_status st = lg_isa_level(getenv("LUGE_ISA"), &level, err);
-    if (!st) *isa = levels[level];
-    return st;
+    const char *force = getenv("LUGE_ISA");
+    int level, below;
+    luge_status st = lg_isa_level(force, &level, err);
+    if (st) return st;
+    for (below = level; below > 0 && !levels[below];) below--;
+    *isa = levels[below];
+    if (!*isa || (force && *force && below != level))
+        return lg_fail(err, LUGE_E_BACKEND, "this build has no loops for instruction set level v%d", level);
+    return LUGE_OK;
 }
