@@ -98,6 +98,25 @@ static void decay_keeps_the_box(void **state)
     CHECK_END();
 }
 
+/* The sign does not see it, but what is stored is the mean, as elsewhere:  m = (1-β) b. */
+static void the_momentum_is_a_mean(void **state)
+{
+    luge_error err;
+    luge_optimizer *opt = open_method("signum", "momentum=0.75");
+    double x = 0, g;
+    const void *grad = &g;
+    (void)state;
+    MUST(luge_add(opt, 0, "x", LUGE_F64, &x, 0, NULL, &err));
+    for (int k = 0; k < 3; k++) {
+        g = k == 0 ? 1 : 4;
+        MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+    }
+    double m = *(double *)luge_state(opt, 0, "momentum_buffer", 0), want = .25 * (.5625 * 1 + .75 * 4 + 4);
+    CHECK(m == want, "%.17g and not %.17g", m, want);
+    luge_free(opt);
+    CHECK_END();
+}
+
 static void limits_and_refusals(void **state)
 {
     static record r;
@@ -113,11 +132,9 @@ static void limits_and_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_sums_over_all_gradients),
-        cmocka_unit_test(first_step),
-        cmocka_unit_test(decay_is_coupled_or_decoupled),
-        cmocka_unit_test(decay_keeps_the_box),
-        cmocka_unit_test(limits_and_refusals),
+        cmocka_unit_test(equals_sums_over_all_gradients), cmocka_unit_test(first_step),
+        cmocka_unit_test(decay_is_coupled_or_decoupled),  cmocka_unit_test(decay_keeps_the_box),
+        cmocka_unit_test(the_momentum_is_a_mean),         cmocka_unit_test(limits_and_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
