@@ -90,13 +90,16 @@
 #  define WORDS_word(n, words)                   enum { EACH_WORD(n, BARE words) };
 #  define BARE(...)                              __VA_ARGS__
 #  define EACH_WORD(...)                         EACH_WORD_(__VA_ARGS__)
-#  define EACH_WORD_(n, ...)                     SIXTH(__VA_ARGS__, W5, W4, W3, W2, W1, W0)(n, __VA_ARGS__)
-#  define SIXTH(a, b, c, d, e, N, ...)           N
+#  define EACH_WORD_(n, ...)                     NINTH(__VA_ARGS__, W8, W7, W6, W5, W4, W3, W2, W1, W0)(n, __VA_ARGS__)
+#  define NINTH(a, b, c, d, e, f, g, h, N, ...)  N
 #  define W1(n, w)      WORD(n, w)
 #  define W2(n, w, ...) WORD(n, w), W1(n, __VA_ARGS__)
 #  define W3(n, w, ...) WORD(n, w), W2(n, __VA_ARGS__)
 #  define W4(n, w, ...) WORD(n, w), W3(n, __VA_ARGS__)
 #  define W5(n, w, ...) WORD(n, w), W4(n, __VA_ARGS__)
+#  define W6(n, w, ...) WORD(n, w), W5(n, __VA_ARGS__)
+#  define W7(n, w, ...) WORD(n, w), W6(n, __VA_ARGS__)
+#  define W8(n, w, ...) WORD(n, w), W7(n, __VA_ARGS__)
 
 #  define SLOT_FIELD(n, present, start, by, doc) real n;
 #  define REP_FIELD(n, count, start, by, doc)    real n[LG_MANY];
