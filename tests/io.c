@@ -151,6 +151,8 @@ static const struct {
       "[9223372036854775807, 9223372036854775807] reach past the end" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 8,
       "hold 4 bytes, but 2 elements of F32 take 8" },
+    { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8,
+      "hold 8 bytes, but 1 elements of F32 take 4" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5, "1 bytes follow after the last tensor" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[1,5]}}", 5,
       "'a': begins at byte 1 of the data, after a gap" },
