@@ -38,6 +38,7 @@
     _(adamp, authors,   "clovaai/AdamP@7f6f038:adamp/adamp.py") \
     _(adamp, reference, "tests/methods/adamp.c")
 #include "engine/method.h"
+#include "methods/support/projection.h"
 
 PREPARE
 {
@@ -63,28 +64,9 @@ MEASURE(dots)
     sum->gx = MUL(g, x);  sum->gg = SQ(g);  sum->xx = SQ(x);  sum->xd = MUL(x, d);
 }
 
-/* |cosine| of gradient and weights below its threshold: rows of this length look scale invariant. */
-static inline int TAG(small)(const struct TAG(hyper) *h, const struct TAG(unit) *u, double length)
-{
-    return fabs(u->gx) / (fmax(sqrt(u->gg), h->eps) * fmax(sqrt(u->xx), h->eps)) < h->delta / sqrt(length);
-}
-
 THEN(dots)
 {
-    struct TAG(unit) all = { 0 };
-    int by_row = t->ndim > 1;
-    for (size_t i = 0; i < rows; i++) {
-        by_row = by_row && TAG(small)(h, &r[i], (double)(t->n / rows));
-        all.gx += r[i].gx;  all.gg += r[i].gg;  all.xx += r[i].xx;  all.xd += r[i].xd;
-        r[i].radial = 0;
-    }
-    if (t->ndim < 2 || !(by_row || TAG(small)(h, &all, (double)t->n))) return;
-    for (size_t i = 0; i < rows; i++) {
-        const struct TAG(unit) *u = by_row ? &r[i] : &all;
-        double n = sqrt(u->xx) + h->eps;
-        r[i].radial = n > 0 ? u->xd / (n * n) : 0;
-    }
-    c->keep = 1 - h->lr * h->weight_decay * h->wd_ratio;
+    if (TAG(project)(h, r, rows, t)) c->keep = 1 - h->lr * h->weight_decay * h->wd_ratio;
 }
 
 UPDATE { return c->keep * x - c->step * (CALL(direction) - r->radial * x); }

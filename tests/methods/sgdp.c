@@ -1,8 +1,9 @@
 /* SGDP against a step written out for whole tensors, with cosines and projections from vectors, in long double.
  * SPDX-License-Identifier: MIT */
-#define SETTINGS(_) \
-    _(real, momentum) _(real, dampening) _(flag, nesterov) _(real, eps) _(real, weight_decay) _(real, delta) \
-    _(real, wd_ratio) _(flag, project_momentum)
+#define SETTINGS(_)                                                                                                  \
+    _(real, momentum)                                                                                                \
+    _(real, dampening) _(flag, nesterov) _(real, eps) _(real, weight_decay) _(real, delta) _(real, wd_ratio)         \
+        _(flag, project_momentum)
 #include "methods/sums.h"
 
 static const settings rows[] = {
@@ -25,8 +26,10 @@ static bool all_small(const settings *h, const long double *g, const long double
 {
     bool small = true;
     for (size_t at = 0; at < n; at += row) {
-        long double lengths = fmaxl(sqrtl(dot(g + at, g + at, row)), h->eps) * fmaxl(sqrtl(dot(x + at, x + at, row)), h->eps);
-        long double cosine = fabsl(dot(g + at, x + at, row)) / lengths, threshold = h->delta / sqrtl((long double)row);
+        long double lengths =
+            fmaxl(sqrtl(dot(g + at, g + at, row)), h->eps) * fmaxl(sqrtl(dot(x + at, x + at, row)), h->eps);
+        long double cosine = fabsl(dot(g + at, x + at, row)) / lengths,
+                    threshold = h->delta / sqrtl((long double)row);
         CHECK(fabsl(cosine - threshold) > 1e-4L * threshold, "%s: a cosine at its threshold", h->label);
         small = small && cosine < threshold;
     }
@@ -93,7 +96,8 @@ static void without_threshold_it_is_the_heavy_ball(void **state)
     like("decay", &r, "sgdp", "delta=0 momentum=0 weight_decay=0.1", "sgd", "weight_decay=0.1");
     decay_follows_its_closed_form("sgdp", "momentum=0");
     same("defaults", &r, "sgdp",
-         "momentum=0.9 dampening=0 nesterov=false eps=1e-8 weight_decay=0 delta=0.1 wd_ratio=0.1 project_momentum=true",
+         "momentum=0.9 dampening=0 nesterov=false eps=1e-8 weight_decay=0 delta=0.1 wd_ratio=0.1 "
+         "project_momentum=true",
          &r, "sgdp", "");
     refused("sgdp", "momentum=1", "momentum");
     refused("sgdp", "delta=-1", "delta");
@@ -118,9 +122,11 @@ static void first_step(void **state)
         const double *b = luge_state(opt, 0, "momentum_buffer", 0);
         for (int i = 0; i < 4; i += 2) {
             double along = (x[i] - start[i]) * start[i] + (x[i + 1] - start[i + 1]) * start[i + 1];
-            double kept = b[i] * start[i] + b[i + 1] * start[i + 1], had = .5 * (g[i] * start[i] + g[i + 1] * start[i + 1]);
+            double kept = b[i] * start[i] + b[i + 1] * start[i + 1],
+                   had = .5 * (g[i] * start[i] + g[i + 1] * start[i + 1]);
             CHECK(fabs(along) < 1e-9, "row %d: the step has the part %g along x", i / 2, along);
-            CHECK(fabs(kept - (project ? 0 : had)) < 1e-6, "row %d: the momentum has the part %g along x", i / 2, kept);
+            CHECK(fabs(kept - (project ? 0 : had)) < 1e-6, "row %d: the momentum has the part %g along x", i / 2,
+                  kept);
             CHECK(fabs(x[i] - start[i]) > 1e-3, "row %d has not moved", i / 2);
         }
         luge_free(opt);

@@ -8,11 +8,11 @@
 #define SUMS_H
 #include "methods/reference.h"
 
-#define FIELD_real   double
-#define FIELD_flag   bool
-#define FIELD_word   const char *
-#define FIELD(k, n)  FIELD_##k n;
-#define PRINT(k, n)  used += print_##k(to + used, sizeof to - (size_t)used, #n, h->n);
+#define FIELD_real  double
+#define FIELD_flag  bool
+#define FIELD_word  const char *
+#define FIELD(k, n) FIELD_##k n;
+#define PRINT(k, n) used += print_##k(to + used, sizeof to - (size_t)used, #n, h->n);
 typedef struct settings {
     const char *label;
     SETTINGS(FIELD)
@@ -128,8 +128,8 @@ static inline void first_step_is(const char *method, const char *settings, long 
     descend(method, settings, few, 1, as_given, see_last, x);
     for (int i = 0; i < FEW; i++) {
         long double want = few[i] - step(given[i]);
-        CHECK(fabsl(x[i] - want) <= 8 * DBL_EPSILON * (fabsl(want) + fabs(few[i])), "%s %s, g = %g: %.17g and not %.17Lg",
-              method, settings, given[i], x[i], want);
+        CHECK(fabsl(x[i] - want) <= 8 * DBL_EPSILON * (fabsl(want) + fabs(few[i])),
+              "%s %s, g = %g: %.17g and not %.17Lg", method, settings, given[i], x[i], want);
     }
 }
 #endif
