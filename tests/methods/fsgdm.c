@@ -1,5 +1,5 @@
 /* FSGDM against velocities written as sums over all gradients, in long double.  SPDX-License-Identifier: MIT */
-#define SETTINGS(_) \
+#define SETTINGS(_)                                                                                                  \
     _(real, weight_decay) _(real, c_scaling) _(real, v_coefficient) _(real, n_stages) _(real, sigma) _(word, first)
 #include "methods/sums.h"
 
@@ -74,7 +74,8 @@ static void the_memory_grows_in_stages(void **state)
         g = k == known[at].k ? 0 : 1;
         MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
         if (k != known[at].k) continue;
-        CHECK(fabs(*b / before - known[at].u) < 5e-8, "step %d keeps %.10g and not %.10g", k, *b / before, known[at].u);
+        CHECK(fabs(*b / before - known[at].u) < 5e-8, "step %d keeps %.10g and not %.10g", k, *b / before,
+              known[at].u);
         at++;
     }
     luge_free(opt);
@@ -100,8 +101,8 @@ static void responses(void **state)
     double sum[3] = { 0 }, u = 1000. / (1000 + .1 * 2000), v = .7;
     (void)state;
     memset(given, 0, sizeof given);
-    descend("fsgdm", "lr=1 weight_decay=0 c_scaling=0.1 v_coefficient=0.7 n_stages=2 sigma=2000", start, 1999, as_given,
-            see_response, sum);
+    descend("fsgdm", "lr=1 weight_decay=0 c_scaling=0.1 v_coefficient=0.7 n_stages=2 sigma=2000", start, 1999,
+            as_given, see_response, sum);
     CHECK(fabs(sum[0] - v / (1 - u)) < 1e-12, "at 0: %.17g and not %.17g", sum[0], v / (1 - u));
     CHECK(fabs(sum[1] - v / (1 + u)) < 1e-12, "at π: %.17g and not %.17g", sum[1], v / (1 + u));
     CHECK_END();
