@@ -1,5 +1,5 @@
-/* Lion-K against momenta written as sums over all gradients and the kernels' gradients from their definitions, in long
- * double; duality of the norms; what the kernels minimize.  SPDX-License-Identifier: MIT */
+/* Lion-K against momenta written as sums over all gradients and the kernels' gradients from their definitions, in
+ * long double; duality of the norms; what the kernels minimize.  SPDX-License-Identifier: MIT */
 #define SETTINGS(_) _(real, beta1) _(real, beta2) _(real, weight_decay) _(word, kernel) _(real, kernel_param)
 #include "methods/sums.h"
 
@@ -128,8 +128,8 @@ static void rest_is_where_it_should(void **state)
         double x[FEW], g[FEW];
         long double u[FEW], d[FEW], size = 0;
         char with[128];
-        snprintf(with, sizeof with, "lr=0.002 beta1=0.9 beta2=0.99 weight_decay=0.7 kernel=%s kernel_param=%g", h.kernel,
-                 h.kernel_param);
+        snprintf(with, sizeof with, "lr=0.002 beta1=0.9 beta2=0.99 weight_decay=0.7 kernel=%s kernel_param=%g",
+                 h.kernel, h.kernel_param);
         descend("lion_k", with, few, 200000, bowl, see_last, x);
         bowl(x, g);
         for (int i = 0; i < FEW; i++) u[i] = g[i];
@@ -152,7 +152,8 @@ static void limits_and_refusals(void **state)
     record_make(&r, 6, .01, -3, 1, true);
     same("Lion", &r, "lion_k", "weight_decay=0.1", &r, "lion", "weight_decay=0.1");
     like("p = 2", &r, "lion_k", "kernel=lp kernel_param=2", "lion_k", "kernel=l2");
-    same("defaults", &r, "lion_k", "beta1=0.9 beta2=0.99 weight_decay=0 kernel=l1 kernel_param=1.5", &r, "lion_k", "");
+    same("defaults", &r, "lion_k", "beta1=0.9 beta2=0.99 weight_decay=0 kernel=l1 kernel_param=1.5", &r, "lion_k",
+         "");
     for (size_t j = 0; j < ROWS(rows); j++) { /* every K is even: both signs of the gradient give the same method */
         minus = r;
         for (int i = 0; i < COORDINATES; i++) minus.x0[i] *= -1;
@@ -196,10 +197,8 @@ static void half_squares_are_the_heavy_ball(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_sums_over_all_gradients),
-        cmocka_unit_test(norms_are_dual),
-        cmocka_unit_test(rest_is_where_it_should),
-        cmocka_unit_test(limits_and_refusals),
+        cmocka_unit_test(equals_sums_over_all_gradients),  cmocka_unit_test(norms_are_dual),
+        cmocka_unit_test(rest_is_where_it_should),         cmocka_unit_test(limits_and_refusals),
         cmocka_unit_test(half_squares_are_the_heavy_ball),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
