@@ -4,8 +4,9 @@
 #include "methods/sums.h"
 
 static const settings rows[] = {
-    { "AM-AdamW", .89, .999, 1e-8, .1, 0 }, { "decay", .85, .99, 1e-3, .1, .3 },  { "no pull", .9, .9, 1e-3, 0, .1 },
-    { "strong pull", .6, .95, 1e-2, 5, 0 }, { "no memory", 0, .99, 1e-3, .2, 0 }, { "large eps", .9, .99, .5, .1, .2 },
+    { "AM-AdamW", .89, .999, 1e-8, .1, 0 }, { "decay", .85, .99, 1e-3, .1, .3 },
+    { "no pull", .9, .9, 1e-3, 0, .1 },     { "strong pull", .6, .95, 1e-2, 5, 0 },
+    { "no memory", 0, .99, 1e-3, .2, 0 },   { "large eps", .9, .99, .5, .1, .2 },
 };
 static int at_zero, between, at_most;
 
@@ -27,8 +28,8 @@ static long double metric(const settings *h, const whole *w, const memory *m, in
 
 /* The weight β of the memory's plane with which the least point of
  *     max(⟨g,z⟩, Δ + ⟨d,z⟩) + Σ P z²/2η + λ Σ (P z + η d)²/2η
- * lies where both planes are equal, by bisection of their difference, which falls with β.  Decay moves the point on by
- * -η λ_w x, and scales the gap Δ by 1 + η λ_w. */
+ * lies where both planes are equal, by bisection of their difference, which falls with β.  Decay moves the point on
+ * by -η λ_w x, and scales the gap Δ by 1 + η λ_w. */
 static long double weight(const settings *h, const whole *w, const memory *m, int n, const long double *P)
 {
     const tensor *t = &tensors[n];
@@ -87,14 +88,15 @@ static void solves_the_model(void **state)
     CHECK_END();
 }
 
-/* λ = 0 while β = β_max: gradients of 1 that do not change make ⟨g,d⟩ so large that the memory has all the weight, and
- * the method is AdamW. */
+/* λ = 0 while β = β_max: gradients of 1 that do not change make ⟨g,d⟩ so large that the memory has all the weight,
+ * and the method is AdamW. */
 static void saturated_it_is_adamw(void **state)
 {
     double x[FEW], y[FEW];
     (void)state;
     for (int i = 0; i < FEW; i++) given[i] = 1;
-    descend("am_adamw", "lr=0.01 beta1_max=0.8 beta2=0.9 lam=0 eps=0.1 weight_decay=0.3", few, 30, as_given, see_last, x);
+    descend("am_adamw", "lr=0.01 beta1_max=0.8 beta2=0.9 lam=0 eps=0.1 weight_decay=0.3", few, 30, as_given, see_last,
+            x);
     descend("adamw", "lr=0.01 beta1=0.8 beta2=0.9 eps=0.1 weight_decay=0.3", few, 30, as_given, see_last, y);
     for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - y[i]) < 1e-14, "%.17g and not %.17g", x[i], y[i]);
     CHECK_END();
@@ -108,7 +110,8 @@ static void limits_and_refusals(void **state)
     double x[FEW];
     (void)state;
     record_make(&r, 6, .01, -3, 1, true);
-    same("defaults", &r, "am_adamw", "beta1_max=0.89 beta2=0.999 eps=1e-8 lam=0.1 weight_decay=0", &r, "am_adamw", "");
+    same("defaults", &r, "am_adamw", "beta1_max=0.89 beta2=0.999 eps=1e-8 lam=0.1 weight_decay=0", &r, "am_adamw",
+         "");
     first_step_is("am_adamw", "lr=0.01 lam=0", eps_step);
     stays_without_gradients("am_adamw", "lr=0.5");
     decay_follows_its_closed_form("am_adamw", "");

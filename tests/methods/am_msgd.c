@@ -4,16 +4,20 @@
 #include "methods/sums.h"
 
 static const settings rows[] = {
-    { "AM", .9, .1, 0, "global" },          { "per tensor", .9, .1, 0, "tensor" },
-    { "decay", .95, 0, .1, "tensor" },      { "decay, global", .8, .5, .1, "global" },
-    { "all of the memory", 1, 2, 0, "tensor" }, { "no weight on it", 0, .3, 0, "global" },
+    { "AM", .9, .1, 0, "global" },
+    { "per tensor", .9, .1, 0, "tensor" },
+    { "decay", .95, 0, .1, "tensor" },
+    { "decay, global", .8, .5, .1, "global" },
+    { "all of the memory", 1, 2, 0, "tensor" },
+    { "no weight on it", 0, .3, 0, "global" },
 };
 static int at_zero, between, at_most;
 
 /* Of the coordinates in `use`: the weight β of the memory's plane with which
  *     y(β) = argmin (1-β) ⟨g, y-x⟩ + β (η⟨g,d⟩ + ⟨d, y-x⟩) + ‖y-x‖²/2η + λ‖y-x+ηd‖²/2η
  * lies where both planes are equal, by bisection of their difference, which falls with β. */
-static long double weight(const settings *h, const bool *use, const long double *g, const long double *d, long double lr)
+static long double weight(const settings *h, const bool *use, const long double *g, const long double *d,
+                          long double lr)
 {
     long double low = 0, high = h->beta_max, lam = h->lam, eta = lr > 0 ? lr : 1;
     for (int turn = 0; turn < 200; turn++) {
