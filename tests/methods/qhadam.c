@@ -1,6 +1,6 @@
 /* QHAdam against moments written as weighted sums over all gradients, and against the normalized averages of the
  * released code, in long double.  SPDX-License-Identifier: MIT */
-#define SETTINGS(_) \
+#define SETTINGS(_)                                                                                                  \
     _(real, beta1) _(real, beta2) _(real, nu1) _(real, nu2) _(real, eps) _(real, weight_decay) _(flag, decoupled)
 #include "methods/sums.h"
 
@@ -35,7 +35,8 @@ static void equals_sums_over_all_gradients(void **state)
 }
 
 /* Averages whose weight is 1/W, W := 1 + β W. */
-static long double normalized(const void *with, int k, const long double *g, const long double *x, const long double *lr)
+static long double normalized(const void *with, int k, const long double *g, const long double *x,
+                              const long double *lr)
 {
     const settings *h = with;
     long double W[2] = { 0 }, m = 0, v = 0;

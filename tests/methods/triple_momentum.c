@@ -4,7 +4,10 @@
 #include "methods/sums.h"
 
 static const settings rows[] = {
-    { "κ = 100", .5, 50 }, { "κ = 10⁴", 1e-3, 10 }, { "κ = 2", 3, 6 }, { "κ = 1", 2, 2 },
+    { "κ = 100", .5, 50 },
+    { "κ = 10⁴", 1e-3, 10 },
+    { "κ = 2", 3, 6 },
+    { "κ = 1", 2, 2 },
 };
 
 /* Eigenvalues at both ends and between; the least value is where x = 0. */
@@ -61,15 +64,16 @@ static void equals_three_sequences(void **state)
             advance(h, &s);
             for (int i = 0; i < FEW; i++) {
                 long double x = (1 + delta) * s.xi[i] - delta * s.before[i];
-                CHECK(fabsl(y[i] - s.y[i]) < 1e-13L, "%s, step %d: y = %.17g and not %.17Lg", h->label, k, y[i], s.y[i]);
+                CHECK(fabsl(y[i] - s.y[i]) < 1e-13L, "%s, step %d: y = %.17g and not %.17Lg", h->label, k, y[i],
+                      s.y[i]);
                 CHECK(fabsl(view[i] - x) < 1e-13L * (1 + delta), "%s, step %d: x = %.17g and not %.17Lg", h->label, k,
                       view[i], x);
                 CHECK(rho == 0 || fabsl(s.q[i] - s.y[i]) < 1e-13L, "%s: the quasi-hyperbolic form differs", h->label);
                 size += view[i] * view[i];
             }
             if (k == 1) first = sqrtl(size);
-            CHECK(sqrtl(size) <= 3 * (1 + h->L / h->m) * first * powl(rho, k - 1) + 1e-13L, "%s, step %d: ‖x‖ = %Lg", h->label,
-                  k, sqrtl(size));
+            CHECK(sqrtl(size) <= 3 * (1 + h->L / h->m) * first * powl(rho, k - 1) + 1e-13L, "%s, step %d: ‖x‖ = %Lg",
+                  h->label, k, sqrtl(size));
         }
         luge_free(opt);
     }
@@ -82,7 +86,8 @@ static void limits_and_refusals(void **state)
     (void)state;
     descend("triple_momentum", "m=4 L=4", few, 20, valley, see_last, x);
     descend("sgd", "lr=0.25", few, 20, valley, see_last, z);
-    for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - z[i]) < 1e-14, "gradient descent: %.17g and not %.17g", x[i], z[i]);
+    for (int i = 0; i < FEW; i++)
+        CHECK(fabs(x[i] - z[i]) < 1e-14, "gradient descent: %.17g and not %.17g", x[i], z[i]);
     descend("triple_momentum", "", few, 9, valley, see_last, x);
     descend("triple_momentum", "m=0.01 L=1", few, 9, valley, see_last, z);
     CHECK(!memcmp(x, z, sizeof x), "the defaults are others");
