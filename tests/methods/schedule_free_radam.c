@@ -1,22 +1,29 @@
 /* Schedule-free RAdam as three sequences, v as a sum over all gradients and ρ as a mean age, in long double.
  * SPDX-License-Identifier: MIT */
-#define SETTINGS(_) \
-    _(real, beta1) _(real, beta2) _(real, eps) _(real, weight_decay) _(real, r) _(real, weight_lr_power) \
-    _(word, weight_lr) _(flag, silent_sgd_phase)
+#define SETTINGS(_)                                                                                                  \
+    _(real, beta1)                                                                                                   \
+    _(real, beta2) _(real, eps) _(real, weight_decay) _(real, r) _(real, weight_lr_power) _(word, weight_lr)         \
+        _(flag, silent_sgd_phase)
 #include "methods/sums.h"
 
 static const settings rows[] = {
-    { "silent", .9, .99, 1e-8, .1, 0, 2, "largest", true },  { "SGD first", .9, .99, 1e-3, 0, 0, 2, "largest", false },
-    { "weights", .6, .9, 1e-3, .2, 1, 1, "present", true },   { "never rectified", .8, .5, 1e-3, .2, 0, 2, "largest", false },
+    { "silent", .9, .95, 1e-8, .1, 0, 2, "largest", true },
+    { "SGD first", .9, .99, 1e-3, 0, 0, 2, "largest", false },
+    { "weights", .6, .9, 1e-3, .2, 1, 1, "present", true },
+    { "never rectified", .8, .5, 1e-3, .2, 0, 2, "largest", false },
     { "never moves", .8, .55, 1e-3, .2, 0, 2, "largest", true },
 };
 
-/* ρₖ, of which f64 loses the digits of ρ∞/ρₖ, from the weights wⱼ ~ β₂ᵏ⁻ʲ of the gradients: ρ∞ less twice the weight that is missing, k times. */
+/* ρₖ, of which f64 loses the digits of ρ∞/ρₖ: the length of the plain mean whose gradients are as old, on average, as
+ * those of v. */
 static long double rectification(const settings *h, int k)
 {
-    long double b = h->beta2, sum = 0, end = (1 + b) / (1 - b);
-    for (int j = 0; j < k; j++) sum += powl(b, j);
-    long double rho = end - 2 * k * powl(b, k) / ((1 - b) * sum);
+    long double b = h->beta2, sum = 0, ages = 0, end = (1 + b) / (1 - b);
+    for (int age = 0; age < k; age++) {
+        sum += powl(b, age);
+        ages += age * powl(b, age);
+    }
+    long double rho = 1 + 2 * ages / sum;
     CHECK(fabsl(rho - 4) > 1e-6L, "%s: ρ is at its threshold", h->label);
     return rho > 4 ? sqrtl((rho - 4) / (end - 4) * (rho - 2) / (end - 2) * end / rho) : 0;
 }
@@ -34,7 +41,8 @@ static void next(const void *with, whole *w, void *at)
     if (w->t == 1)
         for (int i = 0; i < COORDINATES; i++) m->z[i] = m->x[i] = w->x[i];
     m->lr_max = fmaxl(m->lr_max, lr);
-    long double weight = powl(w->group_k, h->r) * powl(!strcmp(h->weight_lr, "present") ? lr : m->lr_max, h->weight_lr_power);
+    long double weight =
+        powl(w->group_k, h->r) * powl(!strcmp(h->weight_lr, "present") ? lr : m->lr_max, h->weight_lr_power);
     m->total += weight;
     for (int n = 0; n < TENSORS; n++)
         for (size_t i = tensors[n].at; i < tensors[n].at + tensors[n].n && w->active[n]; i++) {
@@ -102,11 +110,12 @@ static void limits_and_refusals(void **state)
     static record r;
     (void)state;
     record_make(&r, 6, .01, -3, 1, true);
-    like("SGD phase", &r, "schedule_free_radam", "beta2=0.5 silent_sgd_phase=false weight_decay=0.1", "schedule_free_sgd",
-         "weight_decay=0.1");
-    same("defaults", &r, "schedule_free_radam",
-         "beta1=0.9 beta2=0.999 eps=1e-8 weight_decay=0 r=0 weight_lr_power=2 weight_lr=largest silent_sgd_phase=true", &r,
-         "schedule_free_radam", "");
+    like("SGD phase", &r, "schedule_free_radam", "beta2=0.5 silent_sgd_phase=false weight_decay=0.1",
+         "schedule_free_sgd", "weight_decay=0.1");
+    same(
+        "defaults", &r, "schedule_free_radam",
+        "beta1=0.9 beta2=0.999 eps=1e-8 weight_decay=0 r=0 weight_lr_power=2 weight_lr=largest silent_sgd_phase=true",
+        &r, "schedule_free_radam", "");
     stays_without_gradients("schedule_free_radam", "lr=0.5 silent_sgd_phase=false");
     refused("schedule_free_radam", "beta1=0", "beta1");
     CHECK_END();

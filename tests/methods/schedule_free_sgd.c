@@ -1,12 +1,13 @@
 /* Schedule-free SGD as three sequences, the average written as a weighted sum over all base points, in long double.
  * SPDX-License-Identifier: MIT */
-#define SETTINGS(_) \
-    _(real, momentum) _(real, weight_decay) _(real, warmup_steps) _(real, r) _(real, weight_lr_power) _(word, weight_lr)
+#define SETTINGS(_)                                                                                                  \
+    _(real, momentum)                                                                                                \
+    _(real, weight_decay) _(real, warmup_steps) _(real, r) _(real, weight_lr_power) _(word, weight_lr)
 #include "methods/sums.h"
 
 static const settings rows[] = {
-    { "schedule-free", .9, 0, 0, 0, 2, "largest" },        { "warm-up, growing weights", .95, .1, 10, 1, 1, "largest" },
-    { "present step size", .9, .2, 7, 0, 1, "present" },   { "equal weights", .5, 0, 0, 0, 0, "largest" },
+    { "schedule-free", .9, 0, 0, 0, 2, "largest" },      { "warm-up, growing weights", .95, .1, 10, 1, 1, "largest" },
+    { "present step size", .9, .2, 7, 0, 1, "present" }, { "equal weights", .5, 0, 0, 0, 0, "largest" },
     { "all of it", .3, .1, 12, 1.5, 2.5, "present" },
 };
 
@@ -27,7 +28,8 @@ static void next(const void *with, whole *w, void *at)
     if (w->t == 1)
         for (int i = 0; i < COORDINATES; i++) m->z[i] = m->x[i] = w->x[i];
     m->lr_max = fmaxl(m->lr_max, lr);
-    long double weight = powl(w->group_k, h->r) * powl(!strcmp(h->weight_lr, "present") ? lr : m->lr_max, h->weight_lr_power);
+    long double weight =
+        powl(w->group_k, h->r) * powl(!strcmp(h->weight_lr, "present") ? lr : m->lr_max, h->weight_lr_power);
     m->total += weight;
     for (int n = 0; n < TENSORS; n++)
         for (size_t i = tensors[n].at; i < tensors[n].at + tensors[n].n && w->active[n]; i++) {
@@ -77,8 +79,8 @@ static void the_view_is_the_average(void **state)
             total += w;
             for (int i = 0; i < FEW; i++) {
                 sum[i] += w * z[i];
-                CHECK(fabsl(view[i] - sum[i] / total) <= 200 * DBL_EPSILON, "%s, step %d: %.17g and not %.17Lg", with[row],
-                      k, view[i], sum[i] / total);
+                CHECK(fabsl(view[i] - sum[i] / total) <= 200 * DBL_EPSILON, "%s, step %d: %.17g and not %.17Lg",
+                      with[row], k, view[i], sum[i] / total);
             }
         }
         luge_free(opt);
@@ -94,8 +96,7 @@ static void limits_and_refusals(void **state)
     (void)state;
     given[0] = 1, given[1] = -2, given[2] = 0, given[3] = 1e3;
     descend("schedule_free_sgd", "lr=0.125 momentum=0.3", few, 1, as_given, see_last, x);
-    for (int i = 0; i < FEW; i++)
-        CHECK(fabs(x[i] - (few[i] - .125 * given[i])) < 1e-13, "first step to %.17g", x[i]);
+    for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - (few[i] - .125 * given[i])) < 1e-13, "first step to %.17g", x[i]);
     double z[FEW], mean[FEW];
     memcpy(z, few, sizeof z);
     memcpy(mean, few, sizeof z);
@@ -108,10 +109,12 @@ static void limits_and_refusals(void **state)
             for (int j = 0; j < FEW; j++) mean[j] += (z[j] - mean[j]) / k;
         }
     descend("schedule_free_sgd", "lr=0.1 momentum=0.9999999999", few, 30, valley, see_last, x);
-    for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - mean[i]) < 1e-8, "primal averaging: %.17g and not %.17g", x[i], mean[i]);
+    for (int i = 0; i < FEW; i++)
+        CHECK(fabs(x[i] - mean[i]) < 1e-8, "primal averaging: %.17g and not %.17g", x[i], mean[i]);
     record_make(&r, 6, .01, -3, 1, true);
     same("defaults", &r, "schedule_free_sgd",
-         "momentum=0.9 weight_decay=0 warmup_steps=0 r=0 weight_lr_power=2 weight_lr=largest", &r, "schedule_free_sgd", "");
+         "momentum=0.9 weight_decay=0 warmup_steps=0 r=0 weight_lr_power=2 weight_lr=largest", &r,
+         "schedule_free_sgd", "");
     stays_without_gradients("schedule_free_sgd", "lr=0.5");
     descend("schedule_free_sgd", "lr=0", few, 3, valley, see_last, x);
     CHECK(!memcmp(x, few, sizeof x), "lr = 0 moves to %g", x[0]);
