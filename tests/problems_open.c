@@ -18,7 +18,7 @@ typedef struct refusal {
 } refusal;
 
 static const refusal refusals[] = {
-    { "", { 0 }, 0, 0, LUGE_F64, LUGE_E_NAME, "there is no problem \"\"; there are: beale" },
+    { "", { 0 }, 0, 0, LUGE_F64, LUGE_E_NAME, "there is no problem \"\"; there are: autoencoder, beale" },
     { "mlq:hidden=3", { 0 }, 0, 0, LUGE_F64, LUGE_E_NAME, "\"mlq\"" },
     { "beale", { 0 }, 0, 0, LUGE_BF16, LUGE_E_ARG, "f32 or f64" },
     { "beale:a=1", { 0 }, 0, 0, LUGE_F64, LUGE_E_NAME, "no setting \"a\"; it has: at" },
