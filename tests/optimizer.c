@@ -31,13 +31,12 @@ static void clip_norm(void **state)
         MUST(luge_option(o, "clip_norm", text, &err));
         MUST(luge_set(o, 0, "lr", "1", &err));
         const void *grad[] = { g, g + clips[r].n[0] };
-        long double ss = 0;
-        for (size_t i = 0; i < n; i++)
-            ss += ((long double)g[i] / clips[r].scale) * ((long double)g[i] / clips[r].scale);
-        long double norm = sqrtl(ss) * clips[r].scale, factor = norm > clips[r].clip ? clips[r].clip / norm : 1;
+        long double scale = (long double)clips[r].scale, clip = (long double)clips[r].clip, ss = 0;
+        for (size_t i = 0; i < n; i++) ss += ((long double)g[i] / scale) * ((long double)g[i] / scale);
+        long double norm = sqrtl(ss) * scale, factor = norm > clip ? clip / norm : 1;
         MUST(luge_step(o, &(luge_inputs){ .grad = grad }, &err));
         for (size_t i = 0; i < n; i++) {
-            double want = (double)(-factor * g[i]), e = fabs(x[i] - want) / fabs(want);
+            double want = (double)(-factor * (long double)g[i]), e = fabs(x[i] - want) / fabs(want);
             if (!(e <= most)) most = isnan(e) ? HUGE_VAL : e;
         }
         CHECK(most < 1e-14, "%s: relative error %g", clips[r].name, most);
@@ -342,7 +341,7 @@ static void wrong_calls(void **state)
     CHECK(luge_set(o, 1, "lr", "1", &err) == LUGE_E_ARG && luge_set(o, -1, "lr", "1", &err) == LUGE_E_ARG, "%s",
           err.text);
     CHECK(luge_set(o, 0, "beta3", "1", &err) == LUGE_E_NAME && strstr(err.text, "beta2"), "%s", err.text);
-    CHECK(luge_set_real(o, 0, "lr", NAN, &err) == LUGE_E_ARG, "%s", err.text);
+    CHECK(luge_set_real(o, 0, "lr", (double)NAN, &err) == LUGE_E_ARG, "%s", err.text);
     CHECK(luge_get(o, 0, "lr", text, 4, &err) == LUGE_E_ARG, "%s", err.text);
     CHECK(luge_option(o, "clip", "1", &err) == LUGE_E_NAME && luge_option(o, "clip_norm", "0", &err) == LUGE_E_ARG,
           "%s", err.text);

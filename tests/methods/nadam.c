@@ -51,7 +51,7 @@ static long double product(const settings *h, int k)
 static long double sums(const void *with, int k, const long double *g, const long double *x, const long double *lr)
 {
     const settings *h = with;
-    long double in[STEPS + 1];
+    long double in[STEPS + 1] = { 0 };
     for (int j = 1; j <= k; j++) in[j] = g[j] + (h->decoupled ? 0 : h->decay * x[j - 1]);
     long double root = sqrtl(moment(h->beta2, k, in, 2) / -expm1l(k * logl(h->beta2)));
     long double now = (1 - factor(h, k)) / (1 - product(h, k)) * in[k];
