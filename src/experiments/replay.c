@@ -276,6 +276,9 @@ static void compare(replay *r, const char *what, const tensor *t, int64_t step, 
     }
 }
 
+/* hess_grad.t is the gradient of the refresh that follows step t: step t + 1 has it, at the same parameters. */
+static int64_t recorded_step(const feed *f, int64_t step) { return strcmp(f->name, "hess_grad") ? step : step - 1; }
+
 static luge_status feed_tensors(replay *r, int64_t step, luge_inputs *in, luge_error *err)
 {
     luge_status st = LUGE_OK;
@@ -286,7 +289,7 @@ static luge_status feed_tensors(replay *r, int64_t step, luge_inputs *in, luge_e
         bool gradient = f == r->feed, any = false;
         for (size_t i = 0; i < r->tensors; i++) {
             const lg_entry *e;
-            LG_TRY(find(r, f->name, &r->t[i], step, gradient, &e, err));
+            LG_TRY(find(r, f->name, &r->t[i], recorded_step(f, step), gradient, &e, err));
             f->data[i] = e ? memcpy(f->room[i], e->data, e->bytes) : NULL;
             any |= e != NULL;
         }
