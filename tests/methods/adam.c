@@ -8,27 +8,30 @@ typedef struct settings {
     const char *label, *method;
     double beta1, beta2, eps, decay;
     enum where at;
-    bool decoupled, raw_moments, amsgrad, corrected, maximize;
+    bool decoupled, raw_moments, amsgrad, corrected, maximize, nesterov;
 } settings;
 
 static const settings rows[] = {
-    { "Adam", "adam", .9, .999, 1e-8, 0, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "coupled decay", "adam", .8, .95, 1e-3, .1, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "coupled decay, ascent", "adam", .8, .95, 1e-3, .1, OUTSIDE, 0, 0, 0, 0, 1 },
-    { "AdamW", "adamw", .9, .99, 1e-8, .3, OUTSIDE, 1, 0, 0, 0, 0 },
-    { "AdamW, ascent", "adamw", .7, .9, 1e-2, .3, OUTSIDE, 1, 0, 0, 0, 1 },
-    { "large eps", "adam", .9, .99, .5, 0, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "eps inside", "adam", .9, .99, .5, 0, INSIDE, 0, 0, 0, 0, 0 },
-    { "eps hat", "adam", .9, .99, .5, 0, HAT, 0, 0, 0, 0, 0 },
-    { "equal betas", "adam", .95, .95, 1e-8, 0, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "no first moment", "adam", 0, .9, 1e-6, 0, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "no second moment", "adam", .9, 0, 1e-3, 0, OUTSIDE, 0, 0, 0, 0, 0 },
-    { "no correction", "adam", .9, .99, 1e-4, 0, OUTSIDE, 0, 1, 0, 0, 0 },
-    { "AMSGrad", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 0, 1, 0, 0 },
-    { "AMSGrad of AdamW", "adamw", .9, .5, 1e-4, .1, OUTSIDE, 1, 0, 1, 0, 0 },
-    { "AMSGrad, maximum of corrected", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 0, 1, 1, 0 },
-    { "AMSGrad of the paper", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 1, 1, 0, 0 },
-    { "AMSGrad, all of it", "adam", .6, .7, 1e-2, .2, INSIDE, 0, 0, 1, 1, 1 },
+    { "Adam", "adam", .9, .999, 1e-8, 0, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "coupled decay", "adam", .8, .95, 1e-3, .1, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "coupled decay, ascent", "adam", .8, .95, 1e-3, .1, OUTSIDE, 0, 0, 0, 0, 1, 0 },
+    { "AdamW", "adamw", .9, .99, 1e-8, .3, OUTSIDE, 1, 0, 0, 0, 0, 0 },
+    { "AdamW, ascent", "adamw", .7, .9, 1e-2, .3, OUTSIDE, 1, 0, 0, 0, 1, 0 },
+    { "large eps", "adam", .9, .99, .5, 0, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "eps inside", "adam", .9, .99, .5, 0, INSIDE, 0, 0, 0, 0, 0, 0 },
+    { "eps hat", "adam", .9, .99, .5, 0, HAT, 0, 0, 0, 0, 0, 0 },
+    { "equal betas", "adam", .95, .95, 1e-8, 0, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "no first moment", "adam", 0, .9, 1e-6, 0, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "no second moment", "adam", .9, 0, 1e-3, 0, OUTSIDE, 0, 0, 0, 0, 0, 0 },
+    { "no correction", "adam", .9, .99, 1e-4, 0, OUTSIDE, 0, 1, 0, 0, 0, 0 },
+    { "AMSGrad", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 0, 1, 0, 0, 0 },
+    { "AMSGrad of AdamW", "adamw", .9, .5, 1e-4, .1, OUTSIDE, 1, 0, 1, 0, 0, 0 },
+    { "AMSGrad, maximum of corrected", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 0, 1, 1, 0, 0 },
+    { "AMSGrad of the paper", "amsgrad", .9, .8, 1e-4, 0, OUTSIDE, 0, 1, 1, 0, 0, 0 },
+    { "NAdamW", "nadamw", .9, .999, 1e-8, .1, OUTSIDE, 1, 0, 0, 0, 0, 1 },
+    { "NAdamW, all of it", "nadamw", .6, .7, 1e-2, .2, HAT, 1, 0, 1, 1, 1, 1 },
+    { "coupled, looking ahead", "adam", .5, .9, 1e-3, .2, OUTSIDE, 0, 1, 0, 0, 0, 1 },
+    { "AMSGrad, all of it", "adam", .6, .7, 1e-2, .2, INSIDE, 0, 0, 1, 1, 1, 0 },
 };
 
 static const char *text(const settings *h)
@@ -38,9 +41,9 @@ static const char *text(const settings *h)
     snprintf(
         to, sizeof to,
         "beta1=%.17g beta2=%.17g eps=%.17g eps_at=%s weight_decay=%.17g decoupled=%s bias_correction=%s amsgrad=%s "
-        "amsgrad_max=%s maximize=%s",
+        "amsgrad_max=%s maximize=%s nesterov=%s",
         h->beta1, h->beta2, h->eps, where[h->at], h->decay, truth[h->decoupled], truth[!h->raw_moments],
-        truth[h->amsgrad], h->corrected ? "corrected" : "raw", truth[h->maximize]);
+        truth[h->amsgrad], h->corrected ? "corrected" : "raw", truth[h->maximize], truth[h->nesterov]);
     return to;
 }
 
@@ -67,8 +70,9 @@ static long double weighted_sums(const void *with, int k, const long double *g, 
     }
     long double root = sqrtl(h->at == INSIDE ? v + h->eps : v);
     long double eps = h->at == INSIDE ? 0 : h->at == HAT ? h->eps / sqrtl(correction(h->beta2, k)) : h->eps;
-    return (1 - (h->decoupled ? lr[k] * h->decay : 0)) * x[k - 1] -
-           lr[k] * moment(h->beta1, k, in, 1) / bc1 / (root + eps);
+    long double m = moment(h->beta1, k, in, 1),
+                top = h->nesterov ? h->beta1 * m + (1 - (long double)h->beta1) * in[k] : m;
+    return (1 - (h->decoupled ? lr[k] * h->decay : 0)) * x[k - 1] - lr[k] * top / bc1 / (root + eps);
 }
 
 static void equals_sums_over_all_gradients(void **state)
@@ -93,7 +97,8 @@ static void eps_hat_is_the_folded_form(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++)
-        if (rows[i].at == HAT) against_rule("folded", "adam", text(&rows[i]), .01, -6, 3, folded, &rows[i]);
+        if (rows[i].at == HAT && !rows[i].nesterov)
+            against_rule("folded", "adam", text(&rows[i]), .01, -6, 3, folded, &rows[i]);
     CHECK_END();
 }
 
@@ -228,10 +233,13 @@ static void aliases_are_adam_with_settings(void **state)
     record_make(&r, 5, .01, -3, 1, true);
     same("AdamW", &r, "adam", "decoupled=true weight_decay=0.01", &r, "adamw", "");
     same("AMSGrad", &r, "adam", "amsgrad=true", &r, "amsgrad", "");
+    same("NAdamW", &r, "adam", "decoupled=true weight_decay=0.01 nesterov=true", &r, "nadamw", "");
+    like("without first moment", &r, "nadamw", "beta1=0", "adamw", "beta1=0");
     same("no decay", &r, "adamw", "weight_decay=0", &r, "adam", "");
     same("defaults", &r, "adam", "beta1=0.9 beta2=0.999 eps=1e-8 weight_decay=0", &r, "adam", "");
     refused("adamw", "decoupled=false", "decoupled");
     refused("amsgrad", "amsgrad=false", "amsgrad");
+    refused("nadamw", "nesterov=false", "nesterov");
     refused("adam", "beta1=1", "beta1");
     refused("adam", "beta2=-0.5", "beta2");
     refused("adam", "eps_at=root", "outside");
