@@ -128,9 +128,9 @@ static void rest_is_where_it_should(void **state)
         double x[FEW], g[FEW];
         long double u[FEW], d[FEW], size = 0;
         char with[128];
-        snprintf(with, sizeof with, "lr=0.002 beta1=0.9 beta2=0.99 weight_decay=0.7 kernel=%s kernel_param=%g",
+        snprintf(with, sizeof with, "lr=0.01 beta1=0.9 beta2=0.99 weight_decay=0.7 kernel=%s kernel_param=%g",
                  h.kernel, h.kernel_param);
-        descend("lion_k", with, few, 200000, bowl, see_last, x);
+        descend("lion_k", with, few, 20000, bowl, see_last, x);
         bowl(x, g);
         for (int i = 0; i < FEW; i++) u[i] = g[i];
         kernel(&h, u, FEW, FEW, d);
