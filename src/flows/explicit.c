@@ -6,7 +6,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { STAGES = 12, MOST_TERMS = 10 };
+enum { STAGES = 12, MOST_TERMS = 10, FEW = 8 };
 
 /* Stage i is taken at t + c h from y + h Σ a k; the last row is the result, from where the next step begins. */
 /* clang-format off */
@@ -130,6 +130,39 @@ static double first_step(lg_integrator *it, double way)
     return copysign(fmin(h, fabs(way)), way);
 }
 
+/* Stage i of a step of length h: where it is taken, into `to`. */
+static void stage(const lg_integrator *it, int i, double h, double *to)
+{
+    const pair *p = it->self;
+    const double *k[MOST_TERMS];
+    double c[MOST_TERMS];
+
+    for (int j = 0; j < row[i].terms; j++) {
+        c[j] = h * row[i].a[j];
+        k[j] = p->k[row[i].from[j]];
+    }
+    lg_combine(vectors(it), to, it->y, row[i].terms, c, k);
+}
+
+/* The same for a few variables, where calls would take longer than the arithmetic. */
+static void few_stage(const lg_integrator *it, int i, double h, double *to)
+{
+    const pair *p = it->self;
+    const int *from = row[i].from, terms = row[i].terms;
+    const double *a = row[i].a;
+
+    for (size_t x = 0; x < it->ode.n; x++) {
+        double even = a[0] * p->k[from[0]][x], odd = 0;
+        int j = 1;
+        for (; j + 1 < terms; j += 2) {
+            odd += a[j] * p->k[from[j]][x];
+            even += a[j + 1] * p->k[from[j + 1]][x];
+        }
+        if (j < terms) odd += a[j] * p->k[from[j]][x];
+        to[x] = it->y[x] + h * (even + odd);
+    }
+}
+
 /* The stages of a step of length h into k[1..12] and its result into next. */
 static luge_status stages(lg_integrator *it, double h, luge_error *err)
 {
@@ -137,13 +170,8 @@ static luge_status stages(lg_integrator *it, double h, luge_error *err)
     pair *p = it->self;
 
     for (int i = 0; i < STAGES; i++) {
-        const double *k[MOST_TERMS];
-        double c[MOST_TERMS], *to = i == STAGES - 1 ? p->next : p->at;
-        for (int j = 0; j < row[i].terms; j++) {
-            c[j] = h * row[i].a[j];
-            k[j] = p->k[row[i].from[j]];
-        }
-        lg_combine(vectors(it), to, it->y, row[i].terms, c, k);
+        double *to = i == STAGES - 1 ? p->next : p->at;
+        (it->ode.n < FEW ? few_stage : stage)(it, i, h, to);
         LG_TRY(lg_rhs(it, it->t + row[i].c * h, to, p->k[i + 1], err));
     }
 done:

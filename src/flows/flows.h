@@ -69,8 +69,9 @@ typedef struct lg_ode {
     luge_status (*jvp)(void *context, double t, const double *y, const double *v, double *jv, luge_error *err);
 } lg_ode;
 
-/* LG_EXPLICIT is luge's own; the others are CVODE's and ARKODE's, where the build has SUNDIALS. */
-enum lg_solver { LG_EXPLICIT, LG_BDF, LG_ADAMS, LG_ERK, LG_SOLVERS };
+/* LG_EXPLICIT, and LG_IMPLICIT for few variables and stiff flows, are luge's own; the others are CVODE's and
+ * ARKODE's, where the build has SUNDIALS. */
+enum lg_solver { LG_EXPLICIT, LG_IMPLICIT, LG_BDF, LG_ADAMS, LG_ERK, LG_SOLVERS };
 bool lg_has_sundials(void);
 const char *lg_solver_name(enum lg_solver solver);
 

@@ -3,10 +3,8 @@
 #include <string.h>
 
 static const lg_solver_kind *const kinds[LG_SOLVERS] = {
-    [LG_EXPLICIT] = &lg_solver_explicit,
-    [LG_BDF] = &lg_solver_bdf,
-    [LG_ADAMS] = &lg_solver_adams,
-    [LG_ERK] = &lg_solver_erk,
+    [LG_EXPLICIT] = &lg_solver_explicit, [LG_IMPLICIT] = &lg_solver_implicit, [LG_BDF] = &lg_solver_bdf,
+    [LG_ADAMS] = &lg_solver_adams,       [LG_ERK] = &lg_solver_erk,
 };
 
 const char *lg_solver_name(enum lg_solver solver) { return kinds[solver]->name; }

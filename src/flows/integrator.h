@@ -30,6 +30,6 @@ static inline luge_status lg_rhs(lg_integrator *it, double t, const double *y, d
 /* "the solution cannot be followed past t = 0.3 .. ": where it stands, and how large it is. */
 luge_status lg_blown_up(const lg_integrator *it, double wanted, luge_error *err);
 
-extern const lg_solver_kind lg_solver_explicit, lg_solver_bdf, lg_solver_adams, lg_solver_erk;
+extern const lg_solver_kind lg_solver_explicit, lg_solver_implicit, lg_solver_bdf, lg_solver_adams, lg_solver_erk;
 
 #endif

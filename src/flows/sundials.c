@@ -202,6 +202,7 @@ typedef struct run {
     SUNLinearSolver linear;
     SUNNonlinearSolver fixed;
     double *column; /* of the Jacobian */
+    bool retries;   /* takes a step back where the right-hand side cannot be had */
     luge_error own; /* of the callbacks in the call under way */
     char message[200];
 } run;
@@ -232,13 +233,13 @@ static luge_status ended(lg_integrator *it, int flag, double reached, double wan
     return lg_fail(err, LUGE_E_BACKEND, "SUNDIALS: %s", r->message);
 }
 
-/* SUNDIALS tries a smaller step where a value is not finite. */
+/* CVODE tries a smaller step where a value is not finite; ARKODE does where its error estimate is not. */
 static int rhs(realtype t, N_Vector y, N_Vector dy, void *context)
 {
     lg_integrator *it = context;
     run *r = it->self;
     if (lg_rhs(it, t, data(y), data(dy), &r->own)) return -1;
-    return isfinite(lg_sum(size(dy), LG_SUM_ABS, data(dy), NULL)) ? 0 : 1;
+    return !r->retries || isfinite(lg_sum(size(dy), LG_SUM_ABS, data(dy), NULL)) ? 0 : 1;
 }
 
 static int jacobian_times(N_Vector v, N_Vector jv, realtype t, N_Vector y, N_Vector fy, void *context, N_Vector work)
@@ -303,6 +304,7 @@ static luge_status open_cvode(lg_integrator *it, int method, luge_error *err)
 
     LG_TRY(open_run(it, err));
     r = it->self;
+    r->retries = true;
     LG_NEED(r->memory = CVodeCreate(method, r->context));
     LG_TRY(library("CVodeSetErrHandlerFn", CVodeSetErrHandlerFn(r->memory, keep_message, r), err));
     LG_TRY(library("CVodeInit", CVodeInit(r->memory, rhs, 0, r->y), err));
@@ -377,6 +379,8 @@ static luge_status open_erk(lg_integrator *it, luge_error *err)
     LG_TRY(library("ERKStepSetOrder", ERKStepSetOrder(r->memory, 8), err));
     LG_TRY(library("ERKStepSetUserData", ERKStepSetUserData(r->memory, it), err));
     LG_TRY(library("ERKStepSStolerances", ERKStepSStolerances(r->memory, it->rtol, it->atol), err));
+    /* At the limit of stability its step sizes swing. */
+    LG_TRY(library("ERKStepSetMaxErrTestFails", ERKStepSetMaxErrTestFails(r->memory, 100), err));
     LG_TRY(library("ERKStepSetMaxNumSteps", ERKStepSetMaxNumSteps(r->memory, most_steps), err));
 done:
     return st;

@@ -213,8 +213,9 @@ static void error_piece(job *j, size_t from, size_t to, double *result)
 {
     result[0] = result[1] = 0;
     for (size_t i = from; i < to; i += LANES) {
-        double s[2][LANES] = { { 0 } };
+        double s[2][LANES];
         size_t width = to - i < LANES ? to - i : LANES;
+        for (size_t l = 0; l < width; l++) s[0][l] = s[1][l] = 0;
         for (int k = 0; k < j->count; k++) {
             const double *x = j->list[k] + i, c = j->weights[0][k], d = j->weights[1][k];
 #pragma omp simd
@@ -242,10 +243,6 @@ void lg_error_norms(lg_vectors v, const double *x, const double *y, double a, do
               .r = r,
               .count = count,
               .result = result };
-    if (v.n < LANES) {
-        error_piece(&j, 0, v.n, norm);
-        return;
-    }
     run(&j);
     norm[0] = norm[1] = 0;
     for (size_t p = 0; p < j.pieces; p++) {
