@@ -91,7 +91,8 @@ static luge_status pull(source *s, unsigned char *to, size_t n, size_t *got, lug
         part = n - *got < MOST_PULL ? n - *got : MOST_PULL;
         LG_TRY(refill(s, err));
         if (s->gzip) {
-            if (!s->z.avail_in) LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: the file ends within a gzip member", s->path));
+            if (!s->z.avail_in)
+                LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: the file ends within a gzip member", s->path));
             s->z.next_out = to + *got;
             s->z.avail_out = (uInt)part;
             LG_TRY(inflate_some(s, err));
