@@ -98,7 +98,7 @@ class Tree:
         test = (ROOT / "tests/methods" / f"{method}.c").read_text(encoding="utf-8")
         needed = {method} | {file for name, file in names().items() if f'"{name}"' in test}
         level = ["-DLUGE_LEVELS=v2"] if platform.machine() in {"x86_64", "AMD64"} else []
-        subprocess.run(["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
+        subprocess.run(["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DLOCALEDEF=LOCALEDEF-NOTFOUND", "-DCMAKE_BUILD_TYPE=None",
                         "-DCMAKE_C_FLAGS=-O1", "-DLUGE_COMMAND=OFF", f"-DLUGE_METHODS={';'.join(sorted(needed))}", *level],
                        check=True, stdout=subprocess.DEVNULL)
 
