@@ -2,8 +2,8 @@
 #include "cli/cli.h"
 #include <string.h>
 
-static const cli_command *const commands[] = { &cli_methods, &cli_train,  &cli_flow,
-                                              &cli_reproduce, &cli_replay, &cli_bench };
+static const cli_command *const commands[] = { &cli_methods,   &cli_train,  &cli_flow,
+                                               &cli_reproduce, &cli_replay, &cli_bench };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char *command_name(const void *context, size_t i)
