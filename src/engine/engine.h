@@ -99,7 +99,7 @@ extern const lg_method lg_method_gradient_row; /* the optimizer's own passes ove
 luge_status lg_isa_pick(const lg_isa **isa, luge_error *err); /* by the processor and LUGE_ISA */
 
 /* Streams that a pass of the method, with its defaults, reads and writes (streams.c). */
-int lg_streams(const luge_method *method, int pass, int *reads, int *writes); /* 0: past the update */
+int lg_streams(const luge_method *method, int pass, int *reads, int *writes); /* 0: past the update; -1: no memory */
 
 int lg_setting_row(const lg_setting *s, const char *kind, luge_row *row);
 

@@ -92,7 +92,7 @@ static luge_status settings_in(const reader *r, const lg_group *g, json_t *from,
     {
         const char *text = json_string_value(value);
         if (!text) return lg_fail(err, LUGE_E_FORMAT, "%s: %s: %.60s is no text", r->path, g->entry->name, key);
-        if (g->entry == lg_gradient.entry && !strcmp(key, "threads")) continue; /* of the run, not of the result */
+        if (g->m == &lg_gradient && !strcmp(key, "threads")) continue; /* of the run, not of the result */
         LG_TRY(lg_setting_key(g->entry->name, g->m->hyper, g->h, key, text, err));
     }
 done:

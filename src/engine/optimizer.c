@@ -31,6 +31,9 @@ void lg_group_close(lg_group *g)
     *g = (lg_group){ 0 };
 }
 
+/* The name that messages about options bear. */
+static const luge_method options = { "option", "", "", "", "", &lg_gradient };
+
 luge_status luge_new(luge_optimizer **out, const char *method, luge_error *err)
 {
     luge_status st = LUGE_OK;
@@ -41,7 +44,7 @@ luge_status luge_new(luge_optimizer **out, const char *method, luge_error *err)
     *out = NULL;
     LG_NEED(o = lg_alloc(1, sizeof *o));
     LG_TRY(lg_isa_pick(&o->isa, err));
-    LG_TRY(lg_group_open(&o->gradient, lg_gradient.entry, err));
+    LG_TRY(lg_group_open(&o->gradient, &options, err));
     LG_TRY(luge_group(o, method, &group, err));
     *out = o;
     o = NULL;

@@ -3,7 +3,7 @@
 #include "engine/optimizer.h"
 #include <string.h>
 
-enum { SIDE = 64, N = SIDE * SIDE, STREAMS = 2 + LG_SLOTS + LG_INPUTS, UNITS = 64 * 16 };
+enum { SIDE = 64, N = SIDE * SIDE, GRADIENT = 1, STREAMS = 2 + LG_SLOTS + LG_INPUTS, UNITS = 64 * 16 };
 
 typedef struct bench {
     double stream[STREAMS][N]; /* x, g, slots, inputs */
@@ -15,8 +15,10 @@ static void fill(bench *b, int changed)
     memset(b->unit, 0, sizeof b->unit);
     memset(b->carry, 0, sizeof b->carry);
     for (int s = 0; s < STREAMS; s++)
-        for (uint64_t i = 0; i < N; i++)
-            b->stream[s][i] = 0.1 + lg_uniform(1, (uint64_t)(s + (s == changed ? 100 : 0)), i);
+        for (uint64_t i = 0; i < N; i++) {
+            double v = lg_uniform(1, (uint64_t)(s + (s == changed ? 100 : 0)), i);
+            b->stream[s][i] = s == GRADIENT ? v - 0.5 : 0.1 + v; /* signs differ; second moments do not */
+        }
 }
 
 static void run(const lg_isa *isa, const lg_method *m, const lg_shape *t, int pass, int variant, bench *b)
@@ -71,14 +73,15 @@ int lg_streams(const luge_method *method, int pass, int *r, int *w)
     const lg_isa *isa;
     lg_group g = { 0 };
     bench *b = NULL;
-    int more = 0;
+    int found = -1;
 
     *r = *w = 0;
-    if (pass > m->measures || lg_isa_pick(&isa, NULL) || lg_group_open(&g, method, NULL)) return 0;
+    if (pass > m->measures) return 0;
+    if (lg_isa_pick(&isa, NULL) || lg_group_open(&g, method, NULL)) return -1;
     b = lg_alloc(3, sizeof *b);
     if (b && (pass == m->measures || m->when(g.h, pass, 3, &t))) probe(isa, m, g.h, pass, b, r, w);
-    more = b != NULL;
+    if (b) found = 1;
     lg_free(b);
     lg_group_close(&g);
-    return more;
+    return found;
 }

@@ -194,7 +194,7 @@ static luge_status open_streams(bench *b, const luge_method *method, luge_type t
     LG_TRY(move_pick(&b->loop, err));
     b->words = n * lg_size(type) / sizeof(uint32_t);
     for (int pass = 0; pass <= method->method->measures; pass++) {
-        if (!lg_streams(method, pass, &reads, &writes)) {
+        if (lg_streams(method, pass, &reads, &writes) != 1) {
             st = lg_fail(err, LUGE_E_MEMORY, "out of memory in %s", __func__);
             goto done;
         }
