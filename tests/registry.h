@@ -203,7 +203,7 @@ static inline const void *const *pointers(const arena *a, const job *j)
     return p;
 }
 
-/* Step number k (from 0) on its gradients, to which `change` may do something, and inputs. */
+/* Step number k (from 0) on its gradients and inputs, to which `change` may do something. */
 static inline luge_status changed_step(luge_optimizer *opt, const job *j, int k, void (*change)(const job *j),
                                        luge_error *err)
 {
@@ -212,13 +212,13 @@ static inline luge_status changed_step(luge_optimizer *opt, const job *j, int k,
     double loss = 1.0 / (k + 1);
     luge_inputs in = { .extra = extra, .loss = &loss };
     arena_pour(&gradients, j->shapes, j->tensors, j->type, 1 + k * (1 + LG_INPUTS));
-    if (change) change(j);
     in.grad = pointers(&gradients, j);
     for (; luge_method_row(j->c->method, LUGE_INPUTS, in.extras, &row); in.extras++) {
         arena *a = &inputs[in.extras];
         arena_pour(a, j->shapes, j->tensors, j->type, 2 + k * (1 + LG_INPUTS) + (int)in.extras);
         extra[in.extras] = (luge_input){ row.name, pointers(a, j) };
     }
+    if (change) change(j);
     return luge_step(opt, &in, err);
 }
 

@@ -18,6 +18,7 @@ static const settings rows[] = {
     { "sum of gradients", .9, .99, 1e-3, .2, 1, 0, 0, 0, 1, 0, 0 },
     { "no correction", .9, .99, 1e-3, .2, 1, 0, 0, 1, 0, 0, 0 },
     { "decoupled decay", .9, .99, 1e-3, .4, 1, 0, 1, 0, 0, 0, 0 },
+    { "decoupled decay that turns the weights", .9, .99, 1e-3, 250, 1, 0, 1, 0, 0, 0, 0 },
     { "first code", .9, .999, 1e-6, .01, 1, 10, 0, 1, 0, 0, 0 },
     { "first code, norms above its clamp", .9, .99, 1e-3, 0, .01, .25, 0, 1, 0, 0, 0 },
     { "first code, ratio at most 1", .9, .99, 1e-3, .2, 1, .25, 0, 1, 0, 1, 0 },

@@ -1,6 +1,8 @@
 /* NAdam against moments written as sums over all gradients and products of the momentum factors taken anew in each
  * step, in long double.  SPDX-License-Identifier: MIT */
+#include "engine/engine.h"
 #include "methods/reference.h"
+#include <complex.h>
 
 typedef struct settings {
     const char *label;
@@ -9,10 +11,10 @@ typedef struct settings {
 } settings;
 
 static const settings rows[] = {
-    { "NAdam", .9, .999, 1e-8, 0, 4e-3, false },        { "fast factors", .9, .99, 1e-3, 0, .7, false },
-    { "coupled decay", .8, .9, 1e-2, .2, .1, false },   { "decoupled decay", .8, .9, 1e-2, .2, .1, true },
-    { "half momentum", .9, .99, 1e-8, 0, 0, false },    { "constant momentum", .9, .99, 1e-3, 0, -1, false },
-    { "no first moment", 0, .9, 1e-4, 0, 4e-3, false },
+    { "NAdam", .9, .999, 1e-8, 0, 4e-3, false },          { "fast factors", .9, .99, 1e-3, 0, .7, false },
+    { "coupled decay", .8, .9, 1e-2, .2, .1, false },     { "decoupled decay", .8, .9, 1e-2, .2, .1, true },
+    { "psi of 1", .9, .99, 1e-3, 0, 1, false },           { "half momentum", .9, .99, 1e-8, 0, 0, false },
+    { "constant momentum", .9, .99, 1e-3, 0, -1, false }, { "no first moment", 0, .9, 1e-4, 0, 4e-3, false },
 };
 
 static const char *text(const settings *h)
@@ -101,6 +103,33 @@ static void equals_its_other_conventions(void **state)
 
 /* ---- limits ---- */
 
+/* At k = infinity, which flows ask for, PREPARE gives what the late steps have: Π = 0 and μ at its limit, β₁ or, for
+ * ψ = 0, β₁/2.  Seen on one coordinate of the formula itself. */
+static void the_limit_is_that_of_late_steps(void **state)
+{
+    static const double limits[][2] = { { .004, .8 }, { 0, .4 }, { 3, .8 } }; /* ψ, μ */
+    const lg_method *m = luge_method_find("nadam")->method;
+    (void)state;
+    for (size_t i = 0; i < ROWS(limits); i++) {
+        double h[32], c[32], own[4], memory[1] = { 0 };
+        double _Complex x = 1, g = 2, slots[LG_SLOTS] = { 3, 25 };
+        long double mu = limits[i][1], v = .9L * 25 + .1L * 4, moment = .8L * 3 + .2L * 2;
+        luge_error err;
+        char with[80];
+        snprintf(with, sizeof with, "lr=0.5,beta1=0.8,beta2=0.9,eps=0.1,momentum_decay=%.17g", limits[i][0]);
+        assert_true(m->hyper_size <= sizeof h && m->coef_size <= sizeof c && m->own_size <= sizeof own);
+        MUST(lg_setting_defaults("nadam", m->hyper, h, &err));
+        MUST(lg_setting_parse("nadam", m->hyper, h, with, &err));
+        m->begin_own(h, own);
+        m->prepare(h, HUGE_VAL, memory, own, c);
+        m->point(0, c, &x, &g, slots);
+        long double want = 1 - .5L * ((1 - mu) * 2 + mu * moment) / (sqrtl(v) + .1L);
+        CHECK(fabsl(creal(x) - want) <= 16 * DBL_EPSILON, "psi = %g: %.17g and not %.17Lg", limits[i][0], creal(x),
+              want);
+    }
+    CHECK_END();
+}
+
 static double given[FEW];
 static void as_given(const double *x, double *g)
 {
@@ -182,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_sums_over_all_gradients),
         cmocka_unit_test(equals_its_other_conventions),
+        cmocka_unit_test(the_limit_is_that_of_late_steps),
         cmocka_unit_test(first_step),
         cmocka_unit_test(limits_and_refusals),
         cmocka_unit_test(decoupled_decay_follows_its_closed_form),
