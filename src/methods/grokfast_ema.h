@@ -22,7 +22,7 @@
     _(real, lam,          2,     "[0,inf)", "how much λ of it is added") \
     _(word, base,         adamw, (adamw, heavy_ball), "what takes the step") \
     _(real, beta1,        0.9,   "[0,1)",   "adamw: decay of m") \
-    _(real, beta2,        0.999, "[0,1)",   "adamw: decay of v") \
+    _(real, beta2,        0.999, "(0,1)",   "adamw: decay of v") \
     _(real, eps,          1e-8,  "[0,inf)", "adamw: ε") \
     _(real, momentum,     0.9,   "[0,inf)", "heavy_ball: μ") \
     _(real, dampening,    0,     "[0,1]",   "heavy_ball: τ, takes from the gradient's weight after the first step") \
