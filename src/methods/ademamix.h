@@ -40,24 +40,25 @@
 /* h of the opening comment. */
 static inline double TAG(half_life)(double b) { return lg_log(0.5) / lg_log(b + 1e-8) - 1; }
 
+/* How much of a warm-up is over: all of one that is none, which is NaN, or 0. */
+static inline double TAG(part)(double k, double warmup) { return fmin(1, k / warmup); }
+
 static inline double TAG(slow)(const struct TAG(hyper) *h, double k)
 {
-    if (LG_NONE(h->beta3_warmup) || k >= h->beta3_warmup) return h->beta3;
-    double part = k / h->beta3_warmup;
+    double part = TAG(part)(k, h->beta3_warmup);
     double y = (1 - part) * TAG(half_life)(h->beta1) + part * TAG(half_life)(h->beta3);
-    return lg_pow(0.5, 1 / (y + 1));
+    return part == 1 ? h->beta3 : lg_pow(0.5, 1 / (y + 1));
 }
 
 PREPARE
 {
-    double part = LG_NONE(h->alpha_warmup) || k >= h->alpha_warmup ? 1 : k / h->alpha_warmup;
     c->b1   = h->beta1;          c->a1 = 1 - h->beta1;
     c->b2   = h->beta2;          c->a2 = 1 - h->beta2;
     c->b3   = TAG(slow)(h, k);   c->a3 = 1 - c->b3;
     c->rc2  = 1 / (1 - lg_power(h->beta2, k));
     c->eps  = h->eps;
     c->on_f = h->lr / (1 - lg_power(h->beta1, k));
-    c->on_m = h->lr * h->alpha * part;
+    c->on_m = h->lr * h->alpha * TAG(part)(k, h->alpha_warmup);
     c->keep = 1 - h->lr * h->weight_decay;
 }
 

@@ -38,7 +38,7 @@
 PREPARE
 {
     c->decay = h->weight_decay;
-    c->lr    = h->lr * (k < (double)h->warmup_steps ? k / (double)h->warmup_steps : 1);
+    c->lr    = h->lr * fmin(1, k / (double)h->warmup_steps);                     /* k / 0: no warm-up */
     c->a     = lg_average_weight(k, h->r, c->lr, h->weight_lr == WORD(weight_lr, present), h->weight_lr_power, &m->lr_max,
                                  &m->weight_sum);
     c->lr_y  = c->lr * (1 - h->momentum * (1 - c->a));

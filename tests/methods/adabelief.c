@@ -1,8 +1,10 @@
 /* AdaBelief against s written as a sum over all deviations, in long double.  SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
-    _(real, beta2) _(real, eps) _(real, weight_decay) _(flag, decoupled) _(flag, fixed_decay) _(flag, rectify)       \
-        _(flag, sgd_phase) _(flag, amsgrad)
+    _(real, beta2)                                                                                                   \
+    _(real, eps)                                                                                                     \
+    _(real, weight_decay) _(flag, decoupled) _(flag, fixed_decay) _(flag, rectify) _(flag, sgd_phase)                \
+        _(flag, amsgrad)
 #include "methods/sums.h"
 
 static const settings rows[] = {
@@ -110,6 +112,7 @@ static void limits_and_refusals(void **state)
     memset(given, 0, sizeof given);
     descend("adabelief", "lr=0.25 weight_decay=0.125 fixed_decay=true", few, 9, as_given, see_last, x);
     for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - pow(.875, 9) * few[i]) < 1e-15, "fixed decay to %.17g", x[i]);
+    constants_have_a_limit("adabelief", "");
     refused("adabelief", "beta1=1", "beta1");
     refused("adabelief", "eps=-1", "eps");
     CHECK_END();

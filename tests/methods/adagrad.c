@@ -50,6 +50,7 @@ static void limits_and_refusals(void **state)
     same("defaults", &r, "adagrad", "lr_decay=0 initial_accumulator_value=0 eps=1e-10 eps_at=outside weight_decay=0",
          &r, "adagrad", "");
     stays_without_gradients("adagrad", "lr=0.5");
+    constants_have_a_limit("adagrad", "lr_decay=0.1");
     refused("adagrad", "initial_accumulator_value=-1", "initial_accumulator_value");
     refused("adagrad", "lr_decay=-1", "lr_decay");
     CHECK_END();

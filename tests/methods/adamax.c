@@ -48,6 +48,7 @@ static void limits_and_refusals(void **state)
         long double want = few[i] - .5L * given[i] / (fabs(given[i]) + 1e-8L);
         CHECK(fabsl(x[i] - want) < 1e-13L, "g = %g: %.17g and not %.17Lg", given[i], x[i], want);
     }
+    constants_have_a_limit("adamax", "");
     refused("adamax", "beta2=1", "beta2");
     refused("adamax", "beta1=-1", "beta1");
     CHECK_END();

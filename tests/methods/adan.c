@@ -81,6 +81,7 @@ static void limits_and_refusals(void **state)
     memset(given, 0, sizeof given);
     descend("adan", "lr=0.25 weight_decay=0.5", few, 9, as_given, see_last, x);
     for (int i = 0; i < FEW; i++) CHECK(fabs(x[i] - pow(1.125, -9) * few[i]) < 1e-14, "decay to %.17g", x[i]);
+    constants_have_a_limit("adan", "");
     refused("adan", "beta3=1", "beta3");
     refused("adan", "max_grad_norm=-1", "max_grad_norm");
     CHECK_END();

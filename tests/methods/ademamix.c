@@ -2,8 +2,8 @@
  */
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
-    _(real, beta2) _(real, beta3) _(real, alpha) _(real, alpha_warmup) _(real, beta3_warmup) _(real, eps)            \
-        _(real, weight_decay)
+    _(real, beta2)                                                                                                   \
+    _(real, beta3) _(real, alpha) _(real, alpha_warmup) _(real, beta3_warmup) _(real, eps) _(real, weight_decay)
 #include "methods/sums.h"
 
 static const settings rows[] = {
@@ -80,6 +80,7 @@ static void limits_and_refusals(void **state)
          "ademamix", "");
     stays_without_gradients("ademamix", "lr=0.5");
     decay_follows_its_closed_form("ademamix", "");
+    constants_have_a_limit("ademamix", "alpha_warmup=10 beta3_warmup=10");
     refused("ademamix", "beta3=1", "beta3");
     refused("ademamix", "alpha=-1", "alpha");
     luge_error err;

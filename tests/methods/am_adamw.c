@@ -102,6 +102,41 @@ static void saturated_it_is_adamw(void **state)
     CHECK_END();
 }
 
+/* One coordinate, λ = 0, P of the same size in all steps. */
+static void take(luge_optimizer *opt, double *g, double value, double lr)
+{
+    luge_error err;
+    const void *grad = g;
+    *g = value;
+    MUST(luge_set_real(opt, 0, "lr", lr, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+}
+
+/* η = 0 leaves out the gap:  β = g / (g - d) = ½ of d = 0.4 and g = -0.4, so that d = 0 follows.
+ * d = g leaves β = 0, and with it Π: the third step is η g / |g|. */
+static void known_steps(void **state)
+{
+    static const char *const with[] = { "lam=0 beta1_max=0.8 beta2=0 eps=0.1", "lam=0 beta1_max=0.5 beta2=0 eps=0" };
+    (void)state;
+    for (int row = 0; row < 2; row++) {
+        luge_error err;
+        luge_optimizer *opt = open_method("am_adamw", with[row]);
+        double x = 0, g, before;
+        MUST(luge_add(opt, 0, "x", LUGE_F64, &x, 0, NULL, &err));
+        take(opt, &g, 2, .01);
+        take(opt, &g, row ? 1 : -.4, row ? .01 : 0);
+        double d = *(double *)luge_state(opt, 0, "exp_avg", 0);
+        before = x;
+        take(opt, &g, 1, .01);
+        if (row)
+            CHECK(d == 1 && fabs(before - x - .01) < 1e-17, "after d = g a step of %.17g", before - x);
+        else
+            CHECK(fabs(d) < 1e-16, "without a step size d = %g", d);
+        luge_free(opt);
+    }
+    CHECK_END();
+}
+
 static long double eps_step(long double g) { return .01L * g / (fabsl(g) + 1e-8L); }
 
 static void limits_and_refusals(void **state)
@@ -113,6 +148,7 @@ static void limits_and_refusals(void **state)
     same("defaults", &r, "am_adamw", "beta1_max=0.89 beta2=0.999 eps=1e-8 lam=0.1 weight_decay=0", &r, "am_adamw",
          "");
     first_step_is("am_adamw", "lr=0.01 lam=0", eps_step);
+    constants_have_a_limit("am_adamw", "");
     stays_without_gradients("am_adamw", "lr=0.5");
     decay_follows_its_closed_form("am_adamw", "");
     given[0] = given[1] = given[2] = given[3] = 1;
@@ -128,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(solves_the_model),
         cmocka_unit_test(saturated_it_is_adamw),
+        cmocka_unit_test(known_steps),
         cmocka_unit_test(limits_and_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

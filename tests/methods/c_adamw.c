@@ -108,6 +108,7 @@ static void limits_and_refusals(void **state)
     given[0] = (double)NAN;
     descend("c_adamw", "", few, 1, as_given, see_last, x);
     CHECK(isnan(x[0]) && !isnan(x[2]), "a gradient that is NaN is masked: %g", x[0]);
+    constants_have_a_limit("c_adamw", "");
     refused("c_adamw", "mask_floor=0", "mask_floor");
     refused("c_adamw", "mask_scale=mean", "mean_clamp");
     CHECK_END();

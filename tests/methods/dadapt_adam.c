@@ -2,8 +2,9 @@
  * long double.  SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
-    _(real, beta2) _(real, eps) _(real, weight_decay) _(flag, decoupled) _(real, d0) _(real, growth_rate)            \
-        _(flag, use_bias_correction)
+    _(real, beta2)                                                                                                   \
+    _(real, eps)                                                                                                     \
+    _(real, weight_decay) _(flag, decoupled) _(real, d0) _(real, growth_rate) _(flag, use_bias_correction)
 #include "methods/sums.h"
 
 static const settings rows[] = {

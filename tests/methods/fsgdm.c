@@ -49,6 +49,7 @@ static void limits_and_refusals(void **state)
     same("v = 1", &r, "fsgdm", "first=scaled", &r, "fsgdm", "first=plain");
     same("defaults", &r, "fsgdm",
          "weight_decay=5e-4 c_scaling=0.033 v_coefficient=1 n_stages=300 sigma=117000 first=plain", &r, "fsgdm", "");
+    constants_have_a_limit("fsgdm", "sigma=1000");
     stays_without_gradients("fsgdm", "lr=0.5 weight_decay=0");
     refused("fsgdm", "sigma=10 n_stages=11", "n_stages");
     refused("fsgdm", "n_stages=0", "n_stages");

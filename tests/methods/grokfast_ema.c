@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, alpha)                                                                                                   \
-    _(real, lam) _(word, base) _(real, beta1) _(real, beta2) _(real, eps) _(real, momentum) _(real, dampening)       \
-        _(flag, nesterov) _(real, weight_decay)
+    _(real, lam)                                                                                                     \
+    _(word, base)                                                                                                    \
+    _(real, beta1) _(real, beta2) _(real, eps) _(real, momentum) _(real, dampening) _(flag, nesterov)                \
+        _(real, weight_decay)
 #include "methods/sums.h"
 
 static const settings rows[] = {
@@ -70,6 +72,7 @@ static void equals_its_bases(void **state)
          "base=heavy_ball momentum=0.9 dampening=0 nesterov=false");
     stays_without_gradients("grokfast_ema", "lr=0.5");
     decay_follows_its_closed_form("grokfast_ema", "");
+    constants_have_a_limit("grokfast_ema", "");
     refused("grokfast_ema", "alpha=1", "alpha");
     refused("grokfast_ema", "nesterov=true momentum=0", "nesterov");
     refused("grokfast_ema", "nesterov=true dampening=0.5", "nesterov");

@@ -124,6 +124,7 @@ static void limits_and_refusals(void **state)
     given[1] = (double)NAN;
     descend("nigt", "", few, 1, as_given, see_last, y);
     CHECK(isnan(y[0]) && isnan(y[1]), "a NaN is hidden by the norm: %g", y[0]);
+    constants_have_a_limit("igt", "power=0");
     refused("igt", "weight=0", "weight");
     refused("nigt", "normalized=false", "normalized");
     CHECK_END();

@@ -92,6 +92,7 @@ static void limits_and_refusals(void **state)
     first_step_is("qhadam", "lr=0.01 nu1=0.3 nu2=0.6", eps_step);
     stays_without_gradients("qhadam", "lr=0.5");
     decay_follows_its_closed_form("qhadam", "decoupled=true");
+    constants_have_a_limit("qhadam", "nu1=0.5");
     refused("qhadam", "beta1=1", "beta1");
     refused("qhadam", "nu2=1.5", "nu2");
     CHECK_END();

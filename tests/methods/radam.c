@@ -100,6 +100,7 @@ static void limits_and_refusals(void **state)
          "");
     stays_without_gradients("radam", "lr=0.5 sgd_phase=true");
     decay_follows_its_closed_form("radam", "sgd_phase=true");
+    constants_have_a_limit("radam", "");
     refused("radam", "rho_threshold=3.9", "rho_threshold");
     refused("radam", "beta2=1", "beta2");
     CHECK_END();

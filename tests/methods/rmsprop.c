@@ -59,6 +59,7 @@ static void limits_and_refusals(void **state)
     given[3] = -7; /* v - m² tends to 0, and rounding must not turn it */
     descend("rmsprop", "alpha=0.5 centered=true eps=1e-3", few, 300, as_given, see_last, x);
     for (int i = 0; i < FEW; i++) CHECK(isfinite(x[i]), "constant gradients: %g", x[i]);
+    constants_have_a_limit("rmsprop", "");
     refused("rmsprop", "alpha=1", "alpha");
     refused("rmsprop", "momentum=1", "momentum");
     CHECK_END();

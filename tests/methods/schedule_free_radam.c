@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
-    _(real, beta2) _(real, eps) _(real, weight_decay) _(real, r) _(real, weight_lr_power) _(word, weight_lr)         \
-        _(flag, silent_sgd_phase)
+    _(real, beta2)                                                                                                   \
+    _(real, eps)                                                                                                     \
+    _(real, weight_decay) _(real, r) _(real, weight_lr_power) _(word, weight_lr) _(flag, silent_sgd_phase)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, momentum)                                                                                                \
-    _(real, dampening) _(flag, nesterov) _(real, eps) _(real, weight_decay) _(real, delta) _(real, wd_ratio)         \
-        _(flag, project_momentum)
+    _(real, dampening)                                                                                               \
+    _(flag, nesterov) _(real, eps) _(real, weight_decay) _(real, delta) _(real, wd_ratio) _(flag, project_momentum)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -2,8 +2,8 @@
  * interval-th step.  SPDX-License-Identifier: MIT */
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
-    _(real, beta2) _(real, gamma) _(real, clip) _(real, hessian_interval) _(real, eps) _(real, weight_decay)         \
-        _(flag, bias_correction)
+    _(real, beta2)                                                                                                   \
+    _(real, gamma) _(real, clip) _(real, hessian_interval) _(real, eps) _(real, weight_decay) _(flag, bias_correction)
 #include "methods/sums.h"
 
 static const settings rows[] = {
@@ -91,6 +91,7 @@ static void settings_and_limits(void **state)
         CHECK(fabs(before[i] - x[i] - .001 / (2 * curve[i])) < 1e-14, "step %.17g", before[i] - x[i]);
     CHECK(fabs(before[3] - x[3] - 100) < 1e-9, "negative curvature: step %g", before[3] - x[3]);
     luge_free(opt);
+    constants_have_a_limit("sophia_h", "bias_correction=true");
     refused("sophia_h", "hessian_interval=0", "hessian_interval");
     refused("sophia_h", "eps=0", "eps");
     CHECK_END();

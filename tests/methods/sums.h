@@ -6,6 +6,7 @@
  * A real that is NaN is written as `none`.  SPDX-License-Identifier: MIT */
 #ifndef SUMS_H
 #define SUMS_H
+#include "engine/engine.h"
 #include "methods/reference.h"
 
 #define FIELD_real  double
@@ -131,5 +132,24 @@ static inline void first_step_is(const char *method, const char *settings, long 
         CHECK(fabsl(x[i] - want) <= 8 * DBL_EPSILON * (fabsl(want) + fabs(few[i])),
               "%s %s, g = %g: %.17g and not %.17Lg", method, settings, given[i], x[i], want);
     }
+}
+
+/* The constants of k = infinity are those that late steps tend to; numbers kept per tensor have faded there. */
+static inline void constants_have_a_limit(const char *method, const char *settings)
+{
+    const lg_method *m = luge_method_find(method)->method;
+    double c[2][64] = { { 0 } }, memory[16], own[16] = { 0 };
+    _Alignas(16) char h[1024];
+    luge_error err;
+    assert_true(m->hyper_size <= sizeof h && m->coef_size <= sizeof *c);
+    MUST(lg_setting_defaults(method, m->hyper, h, &err));
+    MUST(lg_setting_parse(method, m->hyper, h, settings, &err));
+    for (int i = 0; i < 2; i++) {
+        m->begin(h, memory);
+        m->prepare(h, i ? INFINITY : 1e12, memory, own, c[i]);
+    }
+    for (size_t j = 0; j < m->coef_size / sizeof(double); j++)
+        CHECK(fabs(c[0][j] - c[1][j]) <= 1e-6 * fmax(1, fabs(c[1][j])), "%s %s: constant %zu tends to %g and is %g",
+              method, settings, j, c[0][j], c[1][j]);
 }
 #endif
