@@ -45,7 +45,7 @@
 PREPARE
 {
     double bc1 = 1 - lg_power(h->beta1, k), root = sqrt(1 - lg_power(h->beta2, k));
-    double rect = h->rectify ? lg_rectification(h->beta2, k, 5) : 0;
+    double rect = lg_rectification(h->beta2, k, 5);
     int along = h->rectify && rect == 0;                               /* m / (0 + 1), or nothing */
     c->couple = h->decoupled ? 0 : h->weight_decay;
     c->b1    = h->beta1;  c->a1 = 1 - h->beta1;
