@@ -10,7 +10,7 @@
  *       After Σ steps the formula goes on; u tends to 1.
  * Other conventions
  *       first = scaled (paper):  b₁ = v g₁; the released code starts from g₁
- *       N >= Σ / 2 stages of one step:  u = k / (k + c Σ)
+ *       N > Σ / 2:              stages of one step, u = k / (k + c Σ)
  *       frequency response of a stage:  H(ω) = v / (1 - u e^-iω), so v / (1-u) at 0 and v / (1+u) at π
  * SPDX-License-Identifier: MIT
  */
