@@ -145,8 +145,10 @@ static inline void see_last(int k, const double *x, void *to)
 /* ---- comparison ---- */
 
 /* Every step rounds a few times, relative to the value and to the step; a recursion keeps what was lost.  So after k
- * steps at most 4 (k + 4) units in the last place of the way that the coordinate has gone. */
-static inline void compare(const char *label, const record *r, const char *method, const char *settings, path want)
+ * steps at most 4 (k + 4) units in the last place of the way that the coordinate has gone; and `condition` times
+ * that, if what all of them multiply is a quotient that enlarges roundings so. */
+static inline void compare_within(const char *label, const record *r, const char *method, const char *settings,
+                                  path want, long double condition)
 {
     static const struct {
         luge_type type;
@@ -161,13 +163,19 @@ static inline void compare(const char *label, const record *r, const char *metho
             long double way = fabsl(want[0][i]);
             for (int t = 1; t <= STEPS && !bad; t++) {
                 way += fabsl(want[t][i] - want[t - 1][i]);
-                long double error = fabsl((long double)got[t][i] - want[t][i]), most = 4 * (t + 4) * in[j].unit * way;
+                long double error = fabsl((long double)got[t][i] - want[t][i]),
+                            most = 4 * (t + 4) * in[j].unit * way * condition;
                 bad = !(error <= most);
                 CHECK(!bad, "%s, %s, %s: coordinate %d, step %d: %.17g and not %.17Lg: off by %.3Lg, at most %.3Lg",
                       label, settings, in[j].name, i, t, got[t][i], want[t][i], error, most);
             }
         }
     }
+}
+
+static inline void compare(const char *label, const record *r, const char *method, const char *settings, path want)
+{
+    compare_within(label, r, method, settings, want, 1);
 }
 
 /* xₖ of a coordinate from its own gradients g[1..k], earlier values x[0..k-1] and step sizes lr[1..k]. */
