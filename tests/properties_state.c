@@ -174,7 +174,9 @@ static uint64_t everything(const luge_method *m, bool files)
     AGAIN(luge_new(&opt, method_name(m), &err));
     AGAIN(luge_group(opt, method_name(luge_method_at(0)), &second, &err));
     AGAIN(luge_set(opt, 0, "schedule", "warmup:steps=3", &err));
-    AGAIN(luge_set_real(opt, 0, "lr", 0.25, &err));
+    double first;
+    if (luge_method_row(m, LUGE_PARAMETERS, 0, &row) && lg_number_read(row.value, &first))
+        AGAIN(luge_set_real(opt, 0, row.name, first, &err));
     AGAIN(luge_option(opt, "threads", "2", &err));
     AGAIN(luge_option(opt, "accumulate", "2", &err));
     AGAIN(luge_option(opt, "clip_norm", "1", &err));

@@ -60,11 +60,13 @@ static const char *text_in(const json_t *from, const char *key)
     return text ? text : "";
 }
 
+/* A scalar that is kept may have become no number in the run that was saved. */
 static luge_status number_in(const reader *r, const json_t *from, const char *key, double *v, luge_error *err)
 {
-    const char *end = lg_number_read(text_in(from, key), v);
+    const char *text = text_in(from, key), *end = lg_number_read(text, v);
     if (end && !*end) return LUGE_OK;
-    return lg_fail(err, LUGE_E_FORMAT, "%s: %s = \"%.40s\" is not a number", r->path, key, text_in(from, key));
+    if (!strcmp(text + (*text == '-'), "nan")) return *v = (double)NAN, LUGE_OK;
+    return lg_fail(err, LUGE_E_FORMAT, "%s: %s = \"%.40s\" is not a number", r->path, key, text);
 }
 
 static luge_status step_count_in(const reader *r, const json_t *from, double *k, luge_error *err)
