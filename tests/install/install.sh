@@ -23,4 +23,10 @@ cmake -S "$here" -B "$tmp/build" -DCMAKE_C_COMPILER="$2" -DCMAKE_PREFIX_PATH="$t
     cmake --build "$tmp/build" >> "$tmp/log" || { cat "$tmp/log"; exit 1; }
 "$tmp/build/use_static"
 "$tmp/build/use_shared"
-if [ -x "$tmp/moved/bin/luge" ]; then "$tmp/moved/bin/luge" --version; fi
+
+if [ -x "$tmp/moved/bin/luge" ]; then
+    "$tmp/moved/bin/luge" --version
+    for command in $("$tmp/moved/bin/luge" --help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        grep -qx "\.B $command" "$tmp/moved/share/man/man1/luge.1" || { echo "luge.1 does not have $command"; exit 1; }
+    done
+fi
