@@ -1,5 +1,6 @@
 /* An iteration and a model of it, side by side at the times n h.  The model's equation is solved twice, the second
- * time with half the steps: what lies between the two bounds the error of the first. SPDX-License-Identifier: MIT */
+ * time with half the steps: what lies between the two bounds the error of the first.
+ * SPDX-License-Identifier: MIT */
 #include "analysis/analysis.h"
 #include <float.h>
 #include <stdio.h>

@@ -344,7 +344,7 @@ static void more(void)
         cli_column(lg_model_list(i), 22);
         printf("%s%s\n", strlen(lg_model_list(i)) > 21 ? "\n                        " : "", lg_model_title(i));
     }
-    puts("Errors are the largest over all steps with up to 1000 variables, over 16 times of the run beyond; past\n"
+    puts("Errors are the largest over all steps with up to 1000 variables, over 8 times of the run beyond; past\n"
          "the initial layer (t >= T/2) where theory speaks of that alone.");
 }
 

@@ -151,6 +151,7 @@ static luge_status begin_line(const study *s, const char *name, lg_flow_line *li
     *line = (lg_flow_line){ 0 };
     snprintf(line->model, sizeof line->model, "%s", name);
     line->theory = lg_model_theory(m, s->prepared > 0, &line->window);
+    if (s->f->whole_run) line->window = LG_ALL;
     lg_model_close(m);
     return LUGE_OK;
 }

@@ -42,6 +42,7 @@ typedef struct lg_flow {
     double lr, time; /* 0: from the curvature at the start, see lg_flow_scale */
     int halvings;
     bool prepared;
+    bool whole_run; /* errors over all steps, whatever theory speaks of */
     enum lg_solver solver;
     double rtol;
     /* Told of each model; it may keep the path and leave an empty one.  false: stop. */
@@ -56,7 +57,7 @@ typedef struct lg_flow_result {
 } lg_flow_result;
 
 /* Within LG_PATHS variables every step is compared; beyond, LG_NODES times of the run. */
-enum { LG_PATHS = 1000, LG_NODES = 16 };
+enum { LG_PATHS = 1000, LG_NODES = 8 };
 luge_status lg_flow_run(const lg_flow *flow, lg_flow_result *result, luge_error *err);
 
 /* The problem's value on a grid over the paths' surroundings, and lines of equal value of it: points in order, broken
@@ -68,7 +69,7 @@ luge_status lg_contours(const lg_problem_request *problem, const double box[4], 
 
 /* What was found, as text for people and programs. */
 typedef struct lg_verdict {
-    char expected[400], measured[600];
+    char expected[600], measured[1000];
     bool holds;
 } lg_verdict;
 

@@ -1,7 +1,8 @@
 /* The explicit pair of order 8(5,3) by Dormand and Prince, twelve evaluations a step, the last of which begins the
  * next step.  The local error is estimated as |h| e5² / √(e5² + e3²/100) from the embedded orders 5 and 3, in the
- * norm of the largest coordinate. Ref: Hairer, Nørsett & Wanner, Solving ordinary differential equations I, 2nd ed.,
- * Springer 1993, section II.5; its coefficients. SPDX-License-Identifier: MIT */
+ * norm of the largest coordinate.
+ * Ref: Hairer, Nørsett & Wanner, Solving ordinary differential equations I, Springer 1993, section II.5.
+ * SPDX-License-Identifier: MIT */
 #include "flows/integrator.h"
 #include <float.h>
 #include <string.h>

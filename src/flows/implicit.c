@@ -3,8 +3,9 @@
  * with k = 1 .. COLUMNS parts of the step H, extrapolated to h = 0:
  *     T_{k,1} the result with k parts,   T_{k,j+1} = T_{k,j} + (T_{k,j} - T_{k-1,j}) / (k/(k-j) - 1)
  * T_{k,k} has order k; its distance from T_{k,k-1} is the estimate of the error.  Extrapolation multiplies rounding
- * by some thousands: tolerances below 1e-12 are for the explicit method. Ref: Deuflhard, Recent progress in
- * extrapolation methods for ordinary differential equations, SIAM Review 27, 1985. SPDX-License-Identifier: MIT */
+ * by some thousands: tolerances below 1e-12 are for the explicit method.
+ * Ref: Deuflhard, Recent progress in extrapolation methods for ordinary differential equations, SIAM Review 27, 1985.
+ * SPDX-License-Identifier: MIT */
 #include "flows/integrator.h"
 #include <float.h>
 #include <string.h>

@@ -5,8 +5,9 @@
  *     δ[m][j] = Σ_{k=1..j} (-1)^(k+1)/k! (m+k)!/m! X[m+k][j-k]
  *     (1-λ)(m+1) X[m+1][j] = f(X + a δ)[m][j] - Σ_{k=2..j+1} (1 + (-1)^k λ)/k! (m+k)!/m! X[m+k][j-k+1]
  * all that stands on the right for degree d is known when the degrees up to d are, in the order j = 0..d: one call of
- * the series for each degree.  V_j = X[1][j], and the manifold is G(u) = (u - φ_(-h)(u)) / h. Ref: Hairer, Lubich &
- * Wanner, Geometric numerical integration, Springer 2006, chapter IX. SPDX-License-Identifier: MIT */
+ * the series for each degree.  V_j = X[1][j], and the manifold is G(u) = (u - φ_(-h)(u)) / h.
+ * Ref: Hairer, Lubich & Wanner, Geometric numerical integration, Springer 2006, chapter IX.
+ * SPDX-License-Identifier: MIT */
 #include "flows/model.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* CVODE's BDF and Adams methods and ARKODE's explicit pair of order 8(7), on vectors whose operations are luge's. The
  * one file that knows SUNDIALS.
- * BDF solves its equations by a dense Jacobian up to DENSE variables, by preconditioned Krylov iteration (GMRES)
- * beyond.
+ * BDF solves its equations by a dense Jacobian up to DENSE variables, by GMRES beyond.
  * Ref: Hindmarsh et al., SUNDIALS: suite of nonlinear and differential/algebraic equation solvers, ACM TOMS 31, 2005.
  * SPDX-License-Identifier: MIT */
 #include "flows/integrator.h"

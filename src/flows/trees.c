@@ -1,7 +1,9 @@
 /* The coefficients of the modified equation in closed form, s = 1 - λ:
- *     V = c₀ f + h c₁ f'f + h² (c₂ f''(f,f) + c₃ f'f'f) + h³ (c₄ f'''(f,f,f) + c₅ f''(f,f'f) + c₆ f'f''(f,f) + c₇
- * f'f'f'f) V₂ is a gradient only where c₃ - 2 c₂ = Λ³ (1/6 - a Λ) vanishes, which for heavy ball is never: beyond
- * O(h²) there is no modified loss. SPDX-License-Identifier: MIT */
+ *     V = c₀ f + h c₁ f'f + h² (c₂ f''(f,f) + c₃ f'f'f)
+ *         + h³ (c₄ f'''(f,f,f) + c₅ f''(f,f'f) + c₆ f'f''(f,f) + c₇ f'f'f'f)
+ * V₂ is a gradient only where c₃ - 2 c₂ = Λ³ (1/6 - a Λ) vanishes, which for heavy ball is never: beyond O(h²) there
+ * is no modified loss.
+ * SPDX-License-Identifier: MIT */
 #include "flows/flows.h"
 
 const char *const lg_tree_name[LG_TREES] = { "f",           "f'f",        "f''(f,f)",   "f'f'f",
