@@ -2,13 +2,15 @@
  * a fault of counts, checkpoints or bad gradients stands in traps_state.c, of paths, lengths and types in
  * traps_paths.c.
  *
- *     here         01 02 04 06 08 09 12 13 15 to 20 22 31
- *     traps_state  03 05 11 45 46 47 49 51 54
+ *     here         01 02 04 06 08 09 12 13 15 to 20 22 23 31 32
+ *     traps_state  03 05 11 33 40 45 46 47 49 51 54
  *     traps_paths  07 10 14 41 44 52 53
- *     not yet      no method here is touched by
- *                  21 RMSprop  23 LARS  24 to 27 Muon  28 29 Shampoo  30 SOAP  32 AdaHessian  33 schedule-free
- *                  34 Lookahead and SAM  35 cautious masks  36 AdEMAMix  37 Adan  38 ADOPT  39 RAdam  40 D-Adaptation
- *                  42 43 stochastic rounding and bf16 weights  48 captured graphs  50 batch sizes in the step
+ *     by the references of their methods (tests/methods)
+ *                  21 rmsprop  35 c_adamw and c_lion  36 ademamix  37 adan  39 radam
+ *     not yet      nothing here is touched by
+ *                  24 to 27 Muon  28 29 Shampoo  30 SOAP  34 Lookahead and SAM  38 ADOPT
+ *                  42 43 stochastic rounding  48 captured graphs  50 batch sizes in the step
+ *
  * SPDX-License-Identifier: MIT */
 #include "methods/reference.h"
 
@@ -440,6 +442,25 @@ static void TR22_lamb_ratios(void **state)
     CHECK_END();
 }
 
+/* η outside the buffer: when it falls to a quarter after step 1, the whole velocity is scaled at once. */
+static void TR23_lars_momentum_and_step_size(void **state)
+{
+    luge_error err;
+    luge_optimizer *opt =
+        open_method("lars", "lr=1 momentum=0.5 trust_coeff=1 weight_decay=0 always_adapt=true eps=0");
+    double x = 8, g = 2;
+    const void *grad = &g;
+    (void)state;
+    MUST(luge_add(opt, 0, "x", LUGE_F64, &x, 0, NULL, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err)); /* r g = 8, x = 0 */
+    x = 4;
+    MUST(luge_set(opt, 0, "lr", "0.25", &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err)); /* b = 8/2 + 4; inside it would be 4 + 1 */
+    CHECK(x == 4 - .25 * 8, "%.17g", x);
+    luge_free(opt);
+    CHECK_END();
+}
+
 /* A matrix of two rows of two.  The first has a cosine just below or above δ / √2, of either sign, the second is
  * orthogonal, or zero. */
 static void TR31_adamp_decides_by_the_largest_cosine(void **state)
@@ -470,6 +491,27 @@ static void TR31_adamp_decides_by_the_largest_cosine(void **state)
     CHECK_END();
 }
 
+/* Probes of both signs: the absolute value, then the mean of the row, then the square, so v = ((3 + 1)/2)² and not
+ * (9 + 1)/2 or ((3 - 1)/2)²; every step folds its own probe in. */
+static void TR32_adahessian_averages_absolute_values(void **state)
+{
+    luge_error err;
+    luge_optimizer *opt = open_method("adahessian", "spatial_average=blocks beta2=0.5");
+    double x[2] = { 0, 0 }, g[2] = { 1, 1 }, probe[2][2] = { { 3, -1 }, { -5, -1 } };
+    const void *grad = g, *more;
+    luge_input extra = { "hutchinson", &more };
+    (void)state;
+    MUST(luge_add(opt, 0, "w", LUGE_F64, x, 2, (size_t[]){ 1, 2 }, &err));
+    for (int k = 0; k < 2; k++) {
+        more = probe[k];
+        MUST(luge_step(opt, &(luge_inputs){ .grad = &grad, .extra = &extra, .extras = 1 }, &err));
+        const double *v = luge_state(opt, 0, "exp_hessian_diag_sq", 0);
+        for (int i = 0; i < 2; i++) CHECK(v[i] == (k ? .5 * 9 + .25 * 4 : .5 * 4), "step %d: v = %g", k + 1, v[i]);
+    }
+    luge_free(opt);
+    CHECK_END();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,7 +530,9 @@ int main(void)
         cmocka_unit_test(TR19_momentum_in_exact_arithmetic),
         cmocka_unit_test(TR20_nadam_in_rational_numbers),
         cmocka_unit_test(TR22_lamb_ratios),
+        cmocka_unit_test(TR23_lars_momentum_and_step_size),
         cmocka_unit_test(TR31_adamp_decides_by_the_largest_cosine),
+        cmocka_unit_test(TR32_adahessian_averages_absolute_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

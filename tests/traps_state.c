@@ -121,6 +121,78 @@ static void TR11_a_NaN_is_not_hidden(void **state)
     CHECK_END();
 }
 
+/* What is saved is y and z, whatever was looked at before: the view x is the same before and after, and so is the
+ * run. */
+static void TR33_schedule_free_saves_and_shows_the_right_point(void **state)
+{
+    static const char *const methods[] = { "schedule_free_adamw", "schedule_free_sgd", "schedule_free_radam" };
+    (void)state;
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        luge_error err;
+        double y[2] = { 1, 1 }, view[2], g;
+        const void *grad = &g;
+        luge_optimizer *opt[2];
+        for (int j = 0; j < 2; j++) {
+            opt[j] = open_method(methods[i], i == 1 ? "lr=0.1" : "lr=0.1 beta2=0.8");
+            MUST(luge_set(opt[j], 0, "schedule", "warmup:steps=6", &err));
+            MUST(luge_add(opt[j], 0, "x", LUGE_F64, &y[j], 0, NULL, &err));
+        }
+        for (int k = 0; k < 20; k++) {
+            for (int j = 0; j < (k < 10 ? 1 : 2); j++) {
+                g = y[j];
+                MUST(luge_step(opt[j], &(luge_inputs){ .grad = &grad }, &err));
+                MUST(luge_view(opt[j], (void *[]){ &view[j] }, &err));
+                CHECK(view[j] != y[j] || k < 8, "%s: x and y are one in step %d", methods[i], k);
+            }
+            if (k == 9) {
+                MUST(luge_save(opt[0], scratch("average"), &err));
+                MUST(luge_load(opt[1], scratch("average"), &err));
+                MUST(luge_view(opt[1], (void *[]){ &view[1] }, &err));
+            }
+            CHECK(k < 9 || (y[0] == y[1] && view[0] == view[1]), "%s, step %d: %g %g and %g %g", methods[i], k, y[0],
+                  view[0], y[1], view[1]);
+        }
+        for (int j = 0; j < 2; j++) luge_free(opt[j]);
+    }
+    CHECK_END();
+}
+
+/* The estimate survives a save while it grows, zero gradients leave it, and it scales the decay. */
+static void TR40_the_estimate_of_the_distance(void **state)
+{
+    static const char *const methods[] = { "prodigy", "dadapt_sgd", "dadapt_adam" };
+    (void)state;
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        luge_error err;
+        double x[2] = { 0, 0 }, g, moved = 0;
+        const void *grad = &g;
+        luge_optimizer *opt[2] = { open_method(methods[i], "growth_rate=1.5"),
+                                   open_method(methods[i], "growth_rate=1.5") };
+        for (int j = 0; j < 2; j++) MUST(luge_add(opt[j], 0, "x", LUGE_F64, &x[j], 0, NULL, &err));
+        for (int k = 0; k < 24; k++) {
+            double before = x[0];
+            for (int j = 0; j < (k < 12 ? 1 : 2); j++) {
+                g = x[j] < 1 ? -1 : 1;
+                MUST(luge_step(opt[j], &(luge_inputs){ .grad = &grad }, &err));
+            }
+            if (k == 11) MUST(luge_save(opt[0], scratch("distance"), &err));
+            if (k == 11) MUST(luge_load(opt[1], scratch("distance"), &err));
+            CHECK(k < 11 || x[0] == x[1], "%s, step %d: %.17g and %.17g", methods[i], k, x[0], x[1]);
+            if (k == 11) moved = x[0] - before;
+            if (k == 23) CHECK(x[0] - before > 2 * moved, "%s: d does not grow on", methods[i]);
+        }
+        for (int j = 0; j < 2; j++) luge_free(opt[j]);
+    }
+    luge_error err;
+    luge_optimizer *opt = open_method("prodigy", "d0=0.25 beta1=0 beta2=0 eps=0 weight_decay=0.5");
+    double x = 4, g = 1;
+    MUST(luge_add(opt, 0, "x", LUGE_F64, &x, 0, NULL, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = (const void *[]){ &g } }, &err));
+    CHECK(x == 4 * (1 - .5 * .25) - .25, "decay: %.17g", x);
+    luge_free(opt);
+    CHECK_END();
+}
+
 /* Declared in another order, tensors find their numbers by name; one of another name is refused. */
 static void TR45_load_goes_by_name(void **state)
 {
@@ -315,6 +387,8 @@ int main(void)
         cmocka_unit_test(TR03_many_tensors_count_one_step),
         cmocka_unit_test(TR05_steps_beyond_2_to_the_24),
         cmocka_unit_test(TR11_a_NaN_is_not_hidden),
+        cmocka_unit_test(TR33_schedule_free_saves_and_shows_the_right_point),
+        cmocka_unit_test(TR40_the_estimate_of_the_distance),
         cmocka_unit_test(TR45_load_goes_by_name),
         cmocka_unit_test(TR46_a_missing_gradient_is_no_step),
         cmocka_unit_test(TR47_a_step_happens_or_not),

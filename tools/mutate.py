@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Are the references of the methods sharp?  Every method file is changed in one token at a time, and the test of the
-method must fail.  A change that cannot be seen stands in tools/equivalent.txt with its proof.
+"""Are the references of the methods sharp?  Every method file, and what it shares with others in support/, is changed in
+one token at a time, and the test of the method must fail.  A change that cannot be seen stands in tools/equivalent.txt
+with its proof.
 
 Each method is built in a copy of the tree, alone but for those that its test compares it with.
 Exit status: 0 every change is caught or proved equivalent, 1 one survives or a proof is stale, 2 the unchanged fails.
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = ROOT / "src/methods"
 SAMPLE = 12
+SERIES = "power.h"  # a function of numbers: the last terms of its series are below rounding
 INCLUDE = '#include "engine/method.h"'
 CONDITIONS = [(r" < ", " <= "), (r" <= ", " < "), (r" > ", " >= "), (r" >= ", " > "), (r" == ", " != "), (r" != ", " == "),
               (r" && ", " || "), (r" \|\| ", " && "), (r"!(?=[\w(])", "")]
@@ -40,19 +42,22 @@ TOKENS = CONDITIONS + [
 
 
 class Mutant:
-    def __init__(self, method, text, start, end, put):
-        self.method = method
+    def __init__(self, method, path, text, start, end, put):
+        self.method, self.path = method, path
         self.text = text[:start] + put + text[end:]
         first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         self.number = text.count("\n", 0, start) + 1
         self.before = text[first:last].strip()
         self.after = self.text[first:last + len(self.text) - len(text)].strip()
-        self.key = (method, self.before, self.after)
+        self.key = (path.stem, self.before, self.after)
+
+    def __str__(self):
+        return f"{self.method}, {self.path.name}:{self.number}\n    - {self.before}\n    + {self.after}"
 
 
 def spans(text):
     """What may be changed, without comments and strings: conditions in the tables, and all of the code."""
-    code = text.index(INCLUDE) + len(INCLUDE)
+    code = text.index(INCLUDE) + len(INCLUDE) if INCLUDE in text else 0
     tables = re.finditer(r"^#define (?:RULES|SWITCHES|MEASURES|ROW_LENGTH)\b(?:.*\\\n)*.*", text[:code], re.M)
     quiet = [found.span() for found in re.finditer(r'/\*.*?\*/|"[^"\n]*"', text, re.S)]
     for at, end, changes in [*((m.start(), m.end(), CONDITIONS) for m in tables), (code, len(text), TOKENS)]:
@@ -62,15 +67,18 @@ def spans(text):
 
 
 def mutants(method):
-    text = (METHODS / f"{method}.h").read_text(encoding="utf-8")
+    own = METHODS / f"{method}.h"
+    shared = re.findall(r'#include "methods/(support/\w+\.h)"', own.read_text(encoding="utf-8"))
     found = {}
-    for start, end, changes in spans(text):
-        for find, put in changes:
-            for m in re.finditer(find, text):
-                if start <= m.start() and m.end() <= end:
-                    mutant = Mutant(method, text, m.start(), m.end(), m.expand(put))
-                    found.setdefault(mutant.text, mutant)
-    return sorted(found.values(), key=lambda m: (m.number, m.after))
+    for path in [own, *(METHODS / name for name in shared if not name.endswith(SERIES))]:
+        text = path.read_text(encoding="utf-8")
+        for start, end, changes in spans(text):
+            for find, put in changes:
+                for m in re.finditer(find, text):
+                    if start <= m.start() and m.end() <= end:
+                        mutant = Mutant(method, path, text, m.start(), m.end(), m.expand(put))
+                        found.setdefault(mutant.text, mutant)
+    return sorted(found.values(), key=lambda m: (m.path != own, m.number, m.after))
 
 
 def names():
@@ -89,7 +97,6 @@ class Tree:
 
     def __init__(self, method, folder):
         self.method, self.source, self.build, self.log = method, folder / "source", folder / "build", ""
-        self.path = self.source / "src/methods" / f"{method}.h"
         self.source.mkdir()
         for part in ["CMakeLists.txt", "cmake", "include", "src", "tests"]:
             (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, self.source / part)
@@ -98,15 +105,25 @@ class Tree:
         test = (ROOT / "tests/methods" / f"{method}.c").read_text(encoding="utf-8")
         needed = {method} | {file for name, file in names().items() if f'"{name}"' in test}
         level = ["-DLUGE_LEVELS=v2"] if platform.machine() in {"x86_64", "AMD64"} else []
-        subprocess.run(["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DLOCALEDEF=LOCALEDEF-NOTFOUND", "-DCMAKE_BUILD_TYPE=None",
-                        "-DCMAKE_C_FLAGS=-O1", "-DLUGE_COMMAND=OFF", f"-DLUGE_METHODS={';'.join(sorted(needed))}", *level],
+        subprocess.run(["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DLOCALEDEF=LOCALEDEF-NOTFOUND",
+                        "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_C_FLAGS=-O1", "-DLUGE_COMMAND=OFF", f"-DLUGE_METHODS={';'.join(sorted(needed))}", *level],
                        check=True, stdout=subprocess.DEVNULL)
 
-    def outcome(self, text):
+    def outcome(self, mutant=None):
         """passed, failed, or not built"""
-        made = self.path.stat().st_mtime
-        self.path.write_text(text, encoding="utf-8")
-        os.utime(self.path, (made, made))  # the same time, or the whole build would be configured anew
+        if mutant:
+            changed = self.source / mutant.path.relative_to(ROOT)
+            whole, made = changed.read_text(encoding="utf-8"), changed.stat().st_mtime
+            changed.write_text(mutant.text, encoding="utf-8")
+            os.utime(changed, (made, made))  # the same time, or the whole build would be configured anew
+        try:
+            return self.build_and_run()
+        finally:
+            if mutant:
+                changed.write_text(whole, encoding="utf-8")
+                os.utime(changed, (made, made))
+
+    def build_and_run(self):
         for stale in self.build.rglob("*.o"):
             if stale.name in {"registry.c.o", "point.c.o", f"{self.method}.c.o"} and "tests" not in stale.parts:
                 stale.unlink()
@@ -125,7 +142,7 @@ class Tree:
 
 
 def proofs():
-    """tools/equivalent.txt: blocks of a method's name, "- the line", "+ the changed line", and the proof."""
+    """tools/equivalent.txt: blocks of a file's name, "- the line", "+ the changed line", and the proof."""
     known = {}
     text = (ROOT / "tools/equivalent.txt").read_text(encoding="utf-8")
     for block in filter(None, re.split(r"\n\s*\n", re.sub(r"^#.*\n", "", text, flags=re.M).strip())):
@@ -140,12 +157,12 @@ def examine(method, chosen, known):
     """Yields every chosen mutant with what became of it."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Tree(method, Path(folder))
-        if tree.outcome((METHODS / f"{method}.h").read_text(encoding="utf-8")) != "passed":
+        if tree.outcome() != "passed":
             print(tree.log)
             return [(None, "fails unchanged")]
         found = []
         for mutant in chosen:
-            outcome = tree.outcome(mutant.text)
+            outcome = tree.outcome(mutant)
             word = {"failed": "caught", "not built": "not built", "passed": "survives"}[outcome]
             if mutant.key in known:
                 word = "equivalent" if outcome == "passed" else "caught, but called equivalent"
@@ -163,14 +180,15 @@ def main():
     tested = sorted(p.stem for p in (ROOT / "tests/methods").glob("*.c") if (METHODS / p.name).with_suffix(".h").exists())
     methods = given.method or tested
     chosen = {method: mutants(method) for method in methods}
-    stale = [key for key in known if key[0] in chosen and key not in {m.key for m in chosen[key[0]]}]
+    keys = {m.key for method in methods for m in chosen[method]}
+    stale = [key for key in known if key not in keys and key[0] in {name for name, _, _ in keys}]
     if given.sample:
         every = [m for method in methods for m in chosen[method] if m.key not in known]
         picked = random.Random(1).sample(every, min(SAMPLE, len(every)))
         chosen = {method: [m for m in picked if m.method == method] for method in methods}
     if given.list:
         for mutant in (m for method in methods for m in chosen[method]):
-            print(f"{mutant.method}:{mutant.number}\n    - {mutant.before}\n    + {mutant.after}")
+            print(mutant)
         return 0
     total, bad = Counter(), [f"stale proof: {' | '.join(key)}" for key in stale]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -179,8 +197,8 @@ def main():
             count = Counter(word for _, word in job.result())
             total += count
             print(f"{method:24}" + "  ".join(f"{word} {n}" for word, n in sorted(count.items())), flush=True)
-            bad += [f"{method}:{m.number if m else 0}: {word}" + (f"\n    - {m.before}\n    + {m.after}" if m else "")
-                    for m, word in job.result() if word not in {"caught", "equivalent", "not built"}]
+            bad += [f"{word}: {mutant or method}" for mutant, word in job.result()
+                    if word not in {"caught", "equivalent", "not built"}]
     print("\n".join(bad))
     print(f"mutate: {len(methods)} methods, " + ", ".join(f"{n} {word}" for word, n in sorted(total.items())))
     return 2 if total["fails unchanged"] else 1 if bad else 0

@@ -160,6 +160,26 @@ static void projected_steps_are_orthogonal(void **state)
     CHECK_END();
 }
 
+/* Two rows of 65,536 elements, longer than what one kernel call takes: x = 1, and g = 1 in the first half of a row,
+ * -1 in the second.  Each row is orthogonal, no part of it is: the projection acts, and the decay is wd_ratio's. */
+static void rows_longer_than_a_piece(void **state)
+{
+    enum { N = 2 * 65536 };
+    static double x[N], g[N];
+    luge_error err;
+    luge_optimizer *opt = open_method("adamp", "lr=0.25 eps=0 weight_decay=0.5 wd_ratio=0.25");
+    const void *grad = g;
+    int bad = 0;
+    (void)state;
+    for (int i = 0; i < N; i++) x[i] = 1, g[i] = i % 65536 < 32768 ? 1 : -1;
+    MUST(luge_add(opt, 0, "w", LUGE_F64, x, 2, (size_t[]){ 2, N / 2 }, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+    for (int i = 0; i < N; i++) bad += fabs(x[i] - (1 - .25 * .5 * .25 - .25 * g[i])) > 8 * DBL_EPSILON;
+    CHECK(bad == 0, "%d of %d elements are wrong, the first is %.17g", bad, N, x[0]);
+    luge_free(opt);
+    CHECK_END();
+}
+
 /* The cosine counts without its sign: a gradient against x is not projected away. */
 static void a_gradient_against_the_weights_is_kept(void **state)
 {
@@ -193,6 +213,7 @@ int main(void)
         cmocka_unit_test(equals_whole_tensors),
         cmocka_unit_test(without_threshold_it_is_adamw),
         cmocka_unit_test(projected_steps_are_orthogonal),
+        cmocka_unit_test(rows_longer_than_a_piece),
         cmocka_unit_test(a_gradient_against_the_weights_is_kept),
         cmocka_unit_test(zero_gradients),
     };
