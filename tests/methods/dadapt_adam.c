@@ -135,6 +135,14 @@ static void limits_and_refusals(void **state)
          "beta1=0.9 beta2=0.999 eps=1e-8 weight_decay=0 decoupled=false d0=1e-6 growth_rate=none "
          "use_bias_correction=false",
          &r, "dadapt_adam", "");
+    luge_error err; /* s₁ = d₀ η (1-q) g: no step depends on its unit, but a saved state does */
+    luge_optimizer *opt = open_method("dadapt_adam", "lr=2 d0=0.5 beta2=0.25");
+    double one = 1, g = 3;
+    const void *grad = &g;
+    MUST(luge_add(opt, 0, "x", LUGE_F64, &one, 0, NULL, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+    CHECK(*(double *)luge_state(opt, 0, "s", 0) == 1.5, "s is %g", *(double *)luge_state(opt, 0, "s", 0));
+    luge_free(opt);
     stays_without_gradients("dadapt_adam", "weight_decay=0.5 decoupled=true");
     refused("dadapt_adam", "d0=0", "d0");
     refused("dadapt_adam", "growth_rate=0.5", "growth_rate");

@@ -8,7 +8,7 @@
 
 static const settings rows[] = {
     { "Sophia-H", .96, .99, .05, 1, 5, 1e-12, .1, false },
-    { "optax", .9, .9, 1, 1, 1, 1e-3, 0, true },
+    { "optax", .9, .8, 1, 1, 1, 1e-3, 0, true },
     { "rarely", .8, .5, 10, .25, 13, .1, .3, false },
     { "no memory", 0, 0, .5, 2, 3, 1e-6, 0, true },
 };
