@@ -65,7 +65,7 @@ static luge_status number_in(const reader *r, const json_t *from, const char *ke
 {
     const char *text = text_in(from, key), *end = lg_number_read(text, v);
     if (end && !*end) return LUGE_OK;
-    if (!strcmp(text + (*text == '-'), "nan")) return *v = (double)NAN, LUGE_OK;
+    if (!strcmp(text + (*text == '-'), "nan")) return *v = copysign((double)NAN, *text == '-' ? -1 : 1), LUGE_OK;
     return lg_fail(err, LUGE_E_FORMAT, "%s: %s = \"%.40s\" is not a number", r->path, key, text);
 }
 
