@@ -6,6 +6,7 @@
 #include "flows/integrator.h"
 #include <arkode/arkode_erkstep.h>
 #include <cvode/cvode.h>
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 #include <sundials/sundials_nvector.h>
@@ -220,6 +221,9 @@ static void keep_message(int code, const char *module, const char *function, cha
     snprintf(r->message, sizeof r->message, "%s: %s", function, text);
 }
 
+/* Steps below this are lost in t: towards a pole they would go on without end. */
+static double least_step(const lg_integrator *it, double t) { return 4 * DBL_EPSILON * fmax(fabs(it->t), fabs(t)); }
+
 /* Where a call of CVode or ERKStepEvolve ended: the codes of both are the same. */
 static luge_status ended(lg_integrator *it, int flag, double reached, double wanted, luge_error *err)
 {
@@ -357,9 +361,11 @@ static luge_status to_cvode(lg_integrator *it, double t, luge_error *err)
     long steps = 0;
 
     r->own.status = LUGE_OK;
+    LG_TRY(library("CVodeSetMinStep", CVodeSetMinStep(r->memory, least_step(it, t)), err));
     LG_TRY(library("CVodeSetStopTime", CVodeSetStopTime(r->memory, t), err));
     int flag = CVode(r->memory, t, r->y, &reached, CV_NORMAL);
     CVodeGetNumSteps(r->memory, &steps);
+    if (flag < 0) CVodeGetCurrentTime(r->memory, &reached);
     it->effort.steps = steps;
     return ended(it, flag, reached, t, err);
 done:
@@ -406,9 +412,11 @@ static luge_status to_erk(lg_integrator *it, double t, luge_error *err)
     long steps = 0;
 
     r->own.status = LUGE_OK;
+    LG_TRY(library("ERKStepSetMinStep", ERKStepSetMinStep(r->memory, least_step(it, t)), err));
     LG_TRY(library("ERKStepSetStopTime", ERKStepSetStopTime(r->memory, t), err));
     int flag = ERKStepEvolve(r->memory, t, r->y, &reached, ARK_NORMAL);
     ERKStepGetNumSteps(r->memory, &steps);
+    if (flag < 0) ERKStepGetCurrentTime(r->memory, &reached);
     it->effort.steps = steps;
     return ended(it, flag, reached, t, err);
 done:
