@@ -3,7 +3,7 @@
 #include "experiments/flow.h"
 #include <stdlib.h>
 
-enum { CELLS = 120, LEVELS = 12, MOST = CELLS * CELLS * LEVELS / 4 };
+enum { CELLS = 72, LEVELS = 9, MOST = CELLS * CELLS * LEVELS / 4 };
 
 static int by_size(const void *a, const void *b)
 {
