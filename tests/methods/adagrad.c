@@ -6,7 +6,7 @@
 static const settings rows[] = {
     { "Adagrad", 0, 0, 1e-10, "outside", 0 },   { "falling", .1, 0, 1e-10, "outside", .1 },
     { "optax", 0, .1, 1e-7, "inside", 0 },      { "eps 1", .02, .5, 1, "outside", .2 },
-    { "eps 1 inside", 0, .5, 1, "inside", .2 },
+    { "eps 1 inside", 1, .5, 1, "inside", .2 },
 };
 
 static long double sums(const void *with, int k, const long double *g, const long double *x, const long double *lr)
@@ -51,6 +51,7 @@ static void limits_and_refusals(void **state)
          &r, "adagrad", "");
     stays_without_gradients("adagrad", "lr=0.5");
     constants_have_a_limit("adagrad", "lr_decay=0.1");
+    constants_have_a_limit("adagrad", "");
     refused("adagrad", "initial_accumulator_value=-1", "initial_accumulator_value");
     refused("adagrad", "lr_decay=-1", "lr_decay");
     CHECK_END();

@@ -59,6 +59,15 @@ static void limits_and_refusals(void **state)
     given[3] = -7; /* v - m² tends to 0, and rounding must not turn it */
     descend("rmsprop", "alpha=0.5 centered=true eps=1e-3", few, 300, as_given, see_last, x);
     for (int i = 0; i < FEW; i++) CHECK(isfinite(x[i]), "constant gradients: %g", x[i]);
+    luge_error err; /* the mean enters as a square, but it is the mean */
+    luge_optimizer *opt = open_method("rmsprop", "centered=true alpha=0.75");
+    double one = 1, g = 3;
+    const void *grad = &g;
+    MUST(luge_add(opt, 0, "x", LUGE_F64, &one, 0, NULL, &err));
+    MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+    CHECK(*(double *)luge_state(opt, 0, "grad_avg", 0) == .75, "mean %g",
+          *(double *)luge_state(opt, 0, "grad_avg", 0));
+    luge_free(opt);
     constants_have_a_limit("rmsprop", "");
     refused("rmsprop", "alpha=1", "alpha");
     refused("rmsprop", "momentum=1", "momentum");
