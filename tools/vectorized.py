@@ -27,7 +27,7 @@ SCALAR = re.compile(rf"\bv?{ARITHMETIC}s[sd]\b")
 def source(path, method, kind):
     """C with a function for each loop.  The empty asm differs in each of them, or equal ones would be folded into one."""
     lines = [f"#define REAL {TYPES[kind]}", f'#include "{path}"', '#include "engine/loop_cpu.inc"']
-    for p, v, rows in itertools.product(range(PASSES), range(VARIANTS), range(2)):
+    for p, v, rows in itertools.product(range(PASSES), range(VARIANTS), range(2 if "LG_ROWS" in path.read_text() else 1)):
         name = f"void probe_{p}_{v}_{rows}(const lg_piece *w)"
         lines += [f"{name};", f"{name}", "{", f'    __asm__ volatile("" : : "i"({100 * p + 2 * v + rows}));',
                   f"    if ({p} <= {method}_pass_update_{kind} && {v} < {method}_variants_{kind})",
