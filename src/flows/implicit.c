@@ -3,7 +3,7 @@
  * with k = 1 .. COLUMNS parts of the step H, extrapolated to h = 0:
  *     T_{k,1} the result with k parts,   T_{k,j+1} = T_{k,j} + (T_{k,j} - T_{k-1,j}) / (k/(k-j) - 1)
  * T_{k,k} has order k; its distance from T_{k,k-1} is the estimate of the error.  Extrapolation multiplies rounding
- * by some thousands: tolerances below 1e-12 are for the explicit method.
+ * by some thousands: tolerances below 1e-11 are for the explicit method.
  * Ref: Deuflhard, Recent progress in extrapolation methods for ordinary differential equations, SIAM Review 27, 1985.
  * SPDX-License-Identifier: MIT */
 #include "flows/integrator.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { COLUMNS = 9, MOST_VARIABLES = 64 };
-static const double safety = 0.8, least_factor = 0.1, most_factor = 6;
+static const double least_tolerance = 1e-11, safety = 0.8, least_factor = 0.1, most_factor = 6;
 static const int64_t most_steps = 50000000;
 
 typedef struct extrapolation {
@@ -29,6 +29,10 @@ static luge_status open(lg_integrator *it, luge_error *err)
         return lg_fail(err, LUGE_E_ARG,
                        "the solver implicit is for at most %d variables, here are %zu; bdf takes more",
                        MOST_VARIABLES, n);
+    if (it->rtol < least_tolerance)
+        return lg_fail(err, LUGE_E_ARG,
+                       "the solver implicit keeps tolerances from %g on, not %g; explicit keeps smaller ones",
+                       least_tolerance, it->rtol);
     LG_NEED(s = it->self = lg_alloc(1, sizeof *s));
     LG_NEED(s->jacobian = lg_alloc(n * n, sizeof(double)));
     LG_NEED(s->lu = lg_alloc(n * n, sizeof(double)));
