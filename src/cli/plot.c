@@ -36,7 +36,8 @@ static const struct {
               "if (strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
               "set terminal pngcairo size 1350,height fontscale 1.3 linewidth 1.5 background '#f6f8fa'\n"
               "} else {\nset terminal png size 1350,height giant background '#f6f8fa'\n}\n" },
-    { ".pdf", "height = %d / 100.0\nset terminal pdfcairo size 9,height font 'Helvetica,13' background '" PAPER "'\n" },
+    { ".pdf",
+      "height = %d / 100.0\nset terminal pdfcairo size 9,height font 'Helvetica,13' background '" PAPER "'\n" },
 };
 enum { SVG, FORMATS = sizeof formats / sizeof formats[0] };
 

@@ -3,8 +3,7 @@
     _(real, beta1)                                                                                                   \
     _(real, beta2)                                                                                                   \
     _(real, eps)                                                                                                     \
-    _(real, weight_decay) _(flag, decoupled) _(flag, fixed_decay) _(flag, rectify) _(flag, sgd_phase)                \
-        _(flag, amsgrad)
+    _(real, weight_decay) _(flag, decoupled) _(flag, fixed_decay) _(flag, rectify) _(flag, sgd_phase) _(flag, amsgrad)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -62,8 +62,7 @@ static void equals_whole_tensors(void **state)
 static void turned_signs(void **state)
 {
     static const char *const with[] = { "lr=0.125", "lr=0.125 mask_scale=mean_clamp",
-                                        "lr=0.125 mask_scale=mean_clamp "
-                                        "cautious_factor=0.5" };
+                                        "mask_scale=mean_clamp cautious_factor=0.5 lr=0.125" };
     static const double first[] = { .1, .125, .125 }, second[] = { .125, .125 * 4 / 3, .125 * 4 / 3.5 },
                         turned[] = { 0, 0, .5 };
     (void)state;

@@ -4,8 +4,8 @@
     _(real, alpha)                                                                                                   \
     _(real, lam)                                                                                                     \
     _(word, base)                                                                                                    \
-    _(real, beta1) _(real, beta2) _(real, eps) _(real, momentum) _(real, dampening) _(flag, nesterov)                \
-        _(real, weight_decay)
+    _(real, beta1)                                                                                                   \
+    _(real, beta2) _(real, eps) _(real, momentum) _(real, dampening) _(flag, nesterov) _(real, weight_decay)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -3,8 +3,12 @@
 #define SETTINGS(_)                                                                                                  \
     _(real, beta1)                                                                                                   \
     _(real, beta2)                                                                                                   \
-    _(real, eps) _(real, weight_decay) _(real, gamma) _(word, base) _(flag, exact) _(flag, amsgrad)                  \
-        _(flag, optimize_1d) _(real, lr_1d) _(real, beta1_1d) _(real, beta2_1d) _(real, weight_decay_1d)
+    _(real, eps)                                                                                                     \
+    _(real, weight_decay)                                                                                            \
+    _(real, gamma)                                                                                                   \
+    _(word, base)                                                                                                    \
+    _(flag, exact) _(flag, amsgrad) _(flag, optimize_1d) _(real, lr_1d) _(real, beta1_1d) _(real, beta2_1d)          \
+        _(real, weight_decay_1d)
 #include "methods/sums.h"
 
 static const settings rows[] = {

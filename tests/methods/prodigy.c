@@ -4,8 +4,10 @@
     _(real, beta1)                                                                                                   \
     _(real, beta2)                                                                                                   \
     _(real, beta3)                                                                                                   \
-    _(real, eps) _(real, weight_decay) _(flag, decoupled) _(real, d0) _(real, d_coef) _(real, growth_rate)           \
-        _(flag, use_bias_correction) _(flag, safeguard_warmup)
+    _(real, eps)                                                                                                     \
+    _(real, weight_decay)                                                                                            \
+    _(flag, decoupled)                                                                                               \
+    _(real, d0) _(real, d_coef) _(real, growth_rate) _(flag, use_bias_correction) _(flag, safeguard_warmup)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -4,8 +4,9 @@
     _(real, beta1)                                                                                                   \
     _(real, beta2)                                                                                                   \
     _(real, eps)                                                                                                     \
-    _(real, weight_decay) _(real, warmup_steps) _(real, r) _(real, weight_lr_power) _(word, weight_lr)               \
-        _(real, inner_momentum) _(flag, decay_at_z)
+    _(real, weight_decay)                                                                                            \
+    _(real, warmup_steps)                                                                                            \
+    _(real, r) _(real, weight_lr_power) _(word, weight_lr) _(real, inner_momentum) _(flag, decay_at_z)
 #include "methods/sums.h"
 
 static const settings rows[] = {

@@ -31,7 +31,7 @@ static void step_of_row(int i, size_t lo, size_t n, long double step, long doubl
     for (size_t j = lo; j < lo + n; j++) {
         long double d = g[i][j] + (probed ? probe[i][j] : 0), sum = 0;
         for (int b = 0; b < 2; b++) sum += v[i][b][j] = beta[b] * v[i][b][j] + d;
-        x[i][j] -= step * (sum / 4 + xx / (1 + most) * size * product[i] * x[i][j]);
+        x[i][j] -= step * (sum / 4 + xx * most / (1 + most) * size * product[i] * x[i][j]);
     }
 }
 

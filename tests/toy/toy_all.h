@@ -7,7 +7,7 @@
  *     T  = Σ |xᵢ - x₀ᵢ| over the tensor;  P = ∏ (1 - 1/(2 + k)) per tensor        LG_TENSOR, OWN
  *     vⱼ = βⱼ vⱼ + gᵢ,  j = 1 .. K                                          REPEATED
  *     pᵢ is an input at every third step (then added to the gradient)       INPUTS, a switch on k
- *     xᵢ = xᵢ - η / (1 + G / N) Σ vⱼ w / K - η / (1 + G / N) Rᵣ / (1 + Aᵣ) P / (1 + T) xᵢ,    w = 1 or ½
+ *     xᵢ = xᵢ - η / (1 + G / N) Σ vⱼ w / K - η / (1 + G / N) Rᵣ Aᵣ / (1 + Aᵣ) P / (1 + T) xᵢ,    w = 1 or ½
  *     view:  (x + v₁) / 2
  *
  * Ref   None.
@@ -60,7 +60,7 @@ MEASURE(rows)
 
 THEN(rows)
 {
-    for (size_t i = 0; i < rows; i++) r[i].pull = r[i].xx / (1 + r[i].most);
+    for (size_t i = 0; i < rows; i++) r[i].pull = r[i].xx * r[i].most / (1 + r[i].most);
 }
 
 MEASURE(whole) { sum->ax = (wide)r_abs(x - s->start); }
