@@ -1,14 +1,10 @@
 /* MARS against a step written out for whole tensors, moments as sums over all steps, in long double.
  * SPDX-License-Identifier: MIT */
-#define SETTINGS(_)                                                                                                  \
-    _(real, beta1)                                                                                                   \
-    _(real, beta2)                                                                                                   \
-    _(real, eps)                                                                                                     \
-    _(real, weight_decay)                                                                                            \
-    _(real, gamma)                                                                                                   \
-    _(word, base)                                                                                                    \
-    _(flag, exact) _(flag, amsgrad) _(flag, optimize_1d) _(real, lr_1d) _(real, beta1_1d) _(real, beta2_1d)          \
-        _(real, weight_decay_1d)
+/* clang-format off */
+#define SETTINGS(_) \
+    _(real, beta1) _(real, beta2) _(real, eps) _(real, weight_decay) _(real, gamma) _(word, base) \
+    _(flag, exact) _(flag, amsgrad) _(flag, optimize_1d) _(real, lr_1d) _(real, beta1_1d) _(real, beta2_1d) _(real, weight_decay_1d)
+/* clang-format on */
 #include "methods/sums.h"
 
 static const settings rows[] = {
