@@ -4,6 +4,7 @@
 #define REGISTRY_H
 #include "check.h"
 #include "engine/engine.h"
+#include "level.h"
 #include <luge/luge.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,14 +307,13 @@ static inline luge_optimizer *job_open(const job *j, const char *weight_decay)
     return opt;
 }
 
-/* The hash of parameters and state after the run, whose arrays are then checked; 0: the processor lacks the level. */
+/* The hash of parameters and state after the run, whose arrays are then checked; 0: the level cannot be run. */
 static inline uint64_t run(const job *j)
 {
     static _Alignas(64) unsigned char state[MOST * 8 * 6];
     luge_error err;
     size_t bytes = 0;
-    int level;
-    if (j->w.level && lg_isa_level(j->w.level, &level, NULL)) return 0;
+    if (j->w.level && !level_runs(j->w.level, method_name(j->c->method))) return 0;
     luge_optimizer *opt = job_open(j, "0.1");
     MUST(luge_state_bytes(opt, &bytes, &err));
     bool given = j->w.given && bytes + GUARD <= sizeof state;

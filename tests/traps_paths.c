@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "core/core.h"
 #include "files.h"
+#include "level.h"
 #include "methods/reference.h"
 
 static const char *const levels[] = { "v2", "v3", "v4" };
@@ -60,8 +61,7 @@ static bool play_run(const run *r, outcome *to)
     luge_optimizer *opt = NULL;
     char text[32];
     size_t tensor = 0;
-    int level;
-    if (r->level && lg_isa_level(r->level, &level, NULL)) return false;
+    if (r->level && !level_runs(r->level, r->method)) return false;
     if (r->level) setenv("LUGE_ISA", r->level, 1);
     MUST(luge_new(&opt, r->method, &err));
     unsetenv("LUGE_ISA");
