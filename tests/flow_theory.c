@@ -7,6 +7,23 @@ static luge_error err;
     CHECK(fabs((value) - (expected)) <= (within), "%s = %.17g is not %.17g", #value, (double)(value),                \
           (double)(expected))
 
+/* The layer of the second-order equation shrinks by exp(-(1-λ)/α) in the time of a step, that of the iterates by λ.
+ */
+static void layers_of_the_second_order_equation(void **state)
+{
+    static const struct {
+        double momentum, a, factor, within;
+    } rows[] = {
+        { .5, 0, .513417, 5e-7 },  { .9, 0, .900088, 5e-7 },  { .99, 0, .99000008, 5e-9 },
+        { .5, .5, .367879, 5e-7 }, { .9, .9, .890227, 5e-7 },
+    };
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++)
+        CLOSE(exp(-(1 - rows[i].momentum) / lg_second_order_alpha(rows[i].momentum, rows[i].a)), rows[i].factor,
+              rows[i].within);
+    CHECK_END();
+}
+
 /* ---- f = -q u ---- */
 
 static void the_linear_limits_are_known(void **state)
@@ -395,6 +412,7 @@ static void the_linear_table_holds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_of_the_second_order_equation),
         cmocka_unit_test(the_linear_limits_are_known),
         cmocka_unit_test(the_linear_manifold_is_exact),
         cmocka_unit_test(the_linear_series_sums_to_the_logarithm),
