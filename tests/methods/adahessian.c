@@ -96,7 +96,7 @@ static void run(const settings *h, luge_type type)
     bool f64 = type == LUGE_F64;
     for (int i = 0; i < TOTAL; i++) narrow[2][i] = (float)(x[i] = x0[i]), way[i] = fabs(x0[i]);
     for (int s = 0, n = 0; s < SHAPES; n += (int)shapes[s++].n) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "w%d", s);
         for (int j = 0; j < 2; j++) at[j][s] = f64 ? (void *)(wide[j] + n) : narrow[j] + n;
         MUST(luge_add(opt, 0, name, type, f64 ? (void *)(x + n) : narrow[2] + n, shapes[s].ndim, shapes[s].shape,
