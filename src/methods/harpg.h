@@ -28,7 +28,7 @@
 #define SWITCHES(_) _(normalized, h->normalized, 2) _(carried, k > 1, 2)
 #define SLOTS(_)    _(exp_avg, 1, (real)INFINITY, normalized ? size : update, "carried gradient d; infinite: none yet")
 #define INPUTS(_)   _(hess_step, carried, "Hessian times the last step; zeros for a tensor that made none")
-#define COEFS(_)    _(old) _(new) _(step)
+#define COEFS(_)    _(kept) _(fresh) _(step)
 #define MEASURES(_) _(size, LG_ALL, h->normalized)
 #define SUMS(_)     _(size, add, dd)
 #define ALIASES(_)  _(n_harpg, "Normalized Hessian-corrected momentum", "normalized=true", "lr_power=1", \
@@ -40,7 +40,7 @@
 
 PREPARE
 {
-    c->new  = fmin(1, h->weight * lg_pow(2 / (k + 1), h->power));  c->old = 1 - c->new;
+    c->fresh  = fmin(1, h->weight * lg_pow(2 / (k + 1), h->power));  c->kept = 1 - c->fresh;
     c->step = h->lr * lg_pow(2 / (k + 1), h->lr_power);
 }
 
@@ -48,7 +48,7 @@ LOCAL(gathered)
 {
     real d = s->exp_avg;
     if (carried) d += s->hess_step;
-    return RE(s->exp_avg) == (real)INFINITY ? g : c->old * d + c->new * g;
+    return RE(s->exp_avg) == (real)INFINITY ? g : c->kept * d + c->fresh * g;
 }
 
 MEASURE(size)

@@ -29,7 +29,7 @@
 #define SLOTS(_) \
     _(exp_avg, 1, (real)INFINITY, normalized ? size : update, "transported gradient d; infinite: none yet") \
     _(theta,   1, x,              update,                     "the sequence θ")
-#define COEFS(_)    _(old) _(new) _(step) _(ahead)
+#define COEFS(_)    _(kept) _(fresh) _(step) _(ahead)
 #define MEASURES(_) _(size, LG_ALL, h->normalized)
 #define SUMS(_)     _(size, add, dd)
 #define ALIASES(_)  _(nigt, "Normalized IGT", "normalized=true", "lr_power=1", "Cutkosky & Mehta, ICML 2020, arXiv:2002.03305")
@@ -47,12 +47,12 @@ static inline double TAG(weight)(const struct TAG(hyper) *h, double k)
 
 PREPARE
 {
-    c->new   = TAG(weight)(h, k);  c->old = 1 - c->new;
+    c->fresh = TAG(weight)(h, k);  c->kept = 1 - c->fresh;
     c->step  = h->lr * lg_pow(2 / (k + 1), h->lr_power);
     c->ahead = 1 / TAG(weight)(h, k + 1) - 1;
 }
 
-LOCAL(transported) { return RE(s->exp_avg) == (real)INFINITY ? g : c->old * s->exp_avg + c->new * g; }
+LOCAL(transported) { return RE(s->exp_avg) == (real)INFINITY ? g : c->kept * s->exp_avg + c->fresh * g; }
 
 MEASURE(size)
 {
