@@ -74,6 +74,8 @@ luge_status lg_setting_defaults(const char *owner, const lg_setting *table, void
 /* "a=1,b=true,c=(1, 2)": commas inside parentheses belong to a list; spaces separate too. */
 luge_status lg_setting_parse(const char *owner, const lg_setting *table, void *settings, const char *text,
                              luge_error *err);
+/* "key=value" in two: for luge_set and luge_option. */
+luge_status lg_setting_split(const char *text, char key[LG_TEXT], const char **value, luge_error *err);
 void lg_setting_print(const lg_setting *row, const void *settings, char *text, size_t size);
 const char *lg_kind_name(enum lg_kind kind);
 

@@ -216,6 +216,16 @@ luge_status lg_setting_parse(const char *owner, const lg_setting *table, void *s
     return LUGE_OK;
 }
 
+luge_status lg_setting_split(const char *text, char key[LG_TEXT], const char **value, luge_error *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text || equals - text >= LG_TEXT)
+        return lg_fail(err, LUGE_E_ARG, "\"%.80s\" is not KEY=VALUE", text);
+    snprintf(key, LG_TEXT, "%.*s", (int)(equals - text), text);
+    *value = equals + 1;
+    return LUGE_OK;
+}
+
 static void print_list(const lg_list *l, char *text, size_t size)
 {
     size_t n = 0;

@@ -64,7 +64,7 @@ struct luge_method {
 
 struct lg_method {
     const luge_method *entry; /* each table ends with a NULL name */
-    const char *formula;
+    const char *formula, *smooth; /* smooth: SMOOTH, or "" */
     const lg_setting *hyper;
     const lg_slot *slot;
     const lg_scalar *input, *memory, *own;
@@ -85,7 +85,7 @@ struct lg_method {
     int (*then)(int pass, const void *h, double k, void *memory, void *own, void *c, void *r, size_t rows,
                 const lg_shape *t, const lg_data *d, luge_type type); /* 1: the step ends here */
     void (*point)(int variant, const double *c, void *x, const void *g,
-                  void *slots); /* complex; method without sums */
+                  void *slots); /* complex; method without sums; g NULL: the slots' start */
 };
 
 typedef struct lg_isa {

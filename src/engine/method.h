@@ -17,6 +17,7 @@
  *   RESULTS   (name)                                            r->name, per row: THEN writes, loops read
  *   ALIASES   (name, title, fixed, defaults, paper)             a further method, without a formula
  *   EVIDENCE  (name, tier, source)                              what proves the method, or an alias, to be itself
+ *   SMOOTH    "a method with its settings"                      one like it without signs, maxima or sums, if there is
  *
  * PREPARE is called once a step for every step count that occurs (tensors that missed a gradient lag behind), or for
  * every tensor where there is an OWN table; a method with MEMORY or sums over all tensors has one count.  THEN of such a
@@ -64,6 +65,9 @@
 #endif
 #ifndef ALIASES
 #  define ALIASES(_)
+#endif
+#ifndef SMOOTH
+#  define SMOOTH ""
 #endif
 #ifndef ROW_LENGTH
 #  define ROW_LENGTH t->n

@@ -53,11 +53,13 @@ LG_FN lg_bf16 lg_to_bf16(float f)                    /* to nearest even; NaN sta
 #undef FLUSH
 #undef r_abs
 #undef r_sqrt
+#undef KINK
 #define stored  real                                 /* what a parameter is in memory     */
 #define wide    double                               /* what sums are added in            */
 #define FROM(v) (v)
 #define TO(v)   (v)
 #define RE(a)   (a)                                  /* comparisons look at this part     */
+#define KINK(v) (v)                                  /* of a function that is not smooth  */
 #if REAL == 64
 #  define TYPE f64
 #  define real double
@@ -68,13 +70,17 @@ LG_FN lg_bf16 lg_to_bf16(float f)                    /* to nearest even; NaN sta
 #  include <complex.h>
 #  undef wide
 #  undef RE
+#  undef KINK
 #  define TYPE c64
 #  define real double _Complex
 #  define wide double _Complex
 #  define RE(a) creal(a)
 #  define r_sqrt(a) csqrt(a)
-#  define r_abs(a)  (RE(a) < 0 ? -(a) : (a))
+#  define r_abs(a)  KINK(RE(a) < 0 ? -(a) : (a))
 #  define FLUSH(v)  (v)
+/* What real numbers give has no imaginary part but where it came through a KINK, which leaves this one.  Beside the
+ * steps of 1e-30 by which derivatives are taken it is nothing. */
+#  define KINK(v)   ((v) + CMPLX(0, 1e-200))
 #else
 #  define real float
 #  define r_sqrt(a) sqrtf(a)
@@ -94,9 +100,9 @@ LG_FN lg_bf16 lg_to_bf16(float f)                    /* to nearest even; NaN sta
 #endif
 
 #ifndef r_min
-#  define r_min(a, b) (RE(a) < RE(b) ? (a) : (b))
-#  define r_max(a, b) (RE(a) > RE(b) ? (a) : (b))
-#  define r_sign(a)   (RE(a) != RE(a) ? (a) : (real)(RE(a) > 0) - (real)(RE(a) < 0))   /* NaN stays NaN */
+#  define r_min(a, b) KINK(RE(a) < RE(b) ? (a) : (b))
+#  define r_max(a, b) KINK(RE(a) > RE(b) ? (a) : (b))
+#  define r_sign(a)   KINK(RE(a) != RE(a) ? (a) : (real)(RE(a) > 0) - (real)(RE(a) < 0))   /* NaN stays NaN */
 #  define SQ(a)       ((wide)(a) * (wide)(a))        /* for sums: the product is taken wide */
 #  define MUL(a, b)   ((wide)(a) * (wide)(b))
 #endif

@@ -97,17 +97,6 @@ done:
     return st;
 }
 
-/* "key=value" for luge_set or luge_option. */
-static luge_status split(const char *text, char key[LG_TEXT], const char **value, luge_error *err)
-{
-    const char *equals = strchr(text, '=');
-    if (!equals || equals == text || equals - text >= LG_TEXT)
-        return lg_fail(err, LUGE_E_ARG, "\"%.80s\" is not KEY=VALUE", text);
-    snprintf(key, LG_TEXT, "%.*s", (int)(equals - text), text);
-    *value = equals + 1;
-    return LUGE_OK;
-}
-
 /* Schedules that want a total of steps get that of the run if they name none. */
 static luge_status set_schedule(run *r, const char *value, luge_error *err)
 {
@@ -133,12 +122,12 @@ static luge_status settings(run *r, luge_error *err)
     const char *value;
 
     for (size_t i = 0; i < r->in->set_count; i++) {
-        LG_TRY(split(r->in->set[i], key, &value, err));
+        LG_TRY(lg_setting_split(r->in->set[i], key, &value, err));
         LG_TRY(!strcmp(key, "schedule") ? set_schedule(r, value, err) : luge_set(r->opt, 0, key, value, err));
     }
     LG_TRY(luge_option(r->opt, "nonfinite", "skip", err));
     for (size_t i = 0; i < r->in->option_count; i++) {
-        LG_TRY(split(r->in->option[i], key, &value, err));
+        LG_TRY(lg_setting_split(r->in->option[i], key, &value, err));
         LG_TRY(luge_option(r->opt, key, value, err));
     }
     snprintf(key, sizeof key, "%d", r->in->problem.threads);

@@ -39,6 +39,7 @@
 #define EVIDENCE(_) \
     _(adabelief, authors,   "juntang-zhuang/Adabelief-Optimizer@2855178:pypi_packages/adabelief_pytorch0.2.1") \
     _(adabelief, reference, "tests/methods/adabelief.c")
+#define SMOOTH      "amsgrad=false"
 #include "engine/method.h"
 #include "methods/support/rectify.h"
 

@@ -55,6 +55,7 @@
     _(adamw,   reference, "tests/methods/adam.c") \
     _(amsgrad, reference, "tests/methods/adam.c") \
     _(nadamw,  reference, "tests/methods/adam.c")
+#define SMOOTH      "amsgrad=false"
 #include "engine/method.h"
 
 PREPARE

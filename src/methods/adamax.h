@@ -27,6 +27,7 @@
     _(exp_inf, 1, 0, update, "largest gradient u")
 #define COEFS(_) _(decay) _(b1) _(a1) _(b2) _(inside) _(eps) _(step)
 #define EVIDENCE(_) _(adamax, reference, "tests/methods/adamax.c")
+#define SMOOTH      "adam with eps_at=inside"
 #include "engine/method.h"
 
 PREPARE

@@ -37,6 +37,7 @@
 #define EVIDENCE(_) \
     _(adamp, authors,   "clovaai/AdamP@7f6f038:adamp/adamp.py") \
     _(adamp, reference, "tests/methods/adamp.c")
+#define SMOOTH      "adamw, which has no projection"
 #include "engine/method.h"
 #include "methods/support/projection.h"
 

@@ -37,6 +37,7 @@
 #define EVIDENCE(_) \
     _(adan, authors,   "sail-sg/Adan@2c65bea:adan.py") \
     _(adan, reference, "tests/methods/adan.c")
+#define SMOOTH      "max_grad_norm=none, no_prox=true"
 #include "engine/method.h"
 
 PREPARE

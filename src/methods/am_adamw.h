@@ -33,6 +33,7 @@
 #define MEASURES(_) _(planes, LG_TENSOR, 1)
 #define SUMS(_)     _(planes, add, gap) _(planes, add, pull) _(planes, add, apart)
 #define EVIDENCE(_) _(am_adamw, reference, "tests/methods/am_adamw.c")
+#define SMOOTH      "adamw"
 #include "engine/method.h"
 
 PREPARE

@@ -32,6 +32,7 @@
     _(each, LG_TENSOR, h->scope == WORD(scope, tensor))
 #define SUMS(_)     _(all, add, model) _(all, add, apart) _(each, add, own_model) _(each, add, own_apart)
 #define EVIDENCE(_) _(am_msgd, reference, "tests/methods/am_msgd.c")
+#define SMOOTH      "heavy_ball"
 #include "engine/method.h"
 
 PREPARE

@@ -33,6 +33,7 @@
 #define EVIDENCE(_) \
     _(c_adamw, authors,   "kyleliang919/C-Optim@2c0517c:c_adamw.py") \
     _(c_adamw, reference, "tests/methods/c_adamw.c")
+#define SMOOTH      "adamw with eps_at=inside, which has no mask"
 #include "engine/method.h"
 #include "methods/support/cautious.h"
 

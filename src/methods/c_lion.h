@@ -30,6 +30,7 @@
     _(c_lion, authors,   "kyleliang919/C-Optim@2c0517c:c_lion.py") \
     _(c_lion, library,   "lucidrains/lion-pytorch@6a74fdc:lion_pytorch/cautious_lion.py") \
     _(c_lion, reference, "tests/methods/c_lion.c")
+#define SMOOTH      "lion_k with kernel=pseudo_huber and the same betas, which has no mask"
 #include "engine/method.h"
 #include "methods/support/cautious.h"
 

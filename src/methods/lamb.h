@@ -44,6 +44,7 @@
     _(lamb, library,   "huggingface/pytorch-image-models@aa4b585:timm/optim/lamb.py") \
     _(lamb, library,   "cybertronai/pytorch-lamb@d3ab8dc:pytorch_lamb/lamb.py") \
     _(lamb, reference, "tests/methods/lamb.c")
+#define SMOOTH      "adamw, which has no trust ratio"
 #include "engine/method.h"
 
 PREPARE

@@ -34,6 +34,7 @@
 #define EVIDENCE(_) \
     _(lars, library,   "huggingface/pytorch-image-models@aa4b585:timm/optim/lars.py") \
     _(lars, reference, "tests/methods/lars.c")
+#define SMOOTH      "weight_decay=0 with always_adapt=false, which has no trust ratio"
 #include "engine/method.h"
 
 PREPARE

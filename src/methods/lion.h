@@ -24,6 +24,7 @@
 #define EVIDENCE(_) \
     _(lion, authors,   "google/automl@6a54c87:lion/lion_pytorch.py") \
     _(lion, reference, "tests/methods/lion.c")
+#define SMOOTH      "lion_k with kernel=pseudo_huber and the same betas"
 #include "engine/method.h"
 
 PREPARE

@@ -44,6 +44,7 @@
 #define SUMS(_)     _(peak, max, most) _(size, add, all) _(rows, add, uu)
 #define RESULTS(_)  _(length)
 #define EVIDENCE(_) _(lion_k, reference, "tests/methods/lion_k.c")
+#define SMOOTH      "kernel=pseudo_huber, which is the sign for a small kernel_param, or kernel=half_squared_l2"
 #include "engine/method.h"
 #include "methods/support/power.h"
 
@@ -84,11 +85,11 @@ THEN(rows)
 
 UPDATE
 {
-    real u = CALL(under), d = r_sign(u);
+    real u = CALL(under), d = u;                                       /* half_squared_l2 */
     s->exp_avg = c->b2 * s->exp_avg + c->a2 * g;
-    if (kernel == WORD(kernel, half_squared_l2))   d = u;
+    if (kernel == WORD(kernel, l1) || kernel == WORD(kernel, soft_threshold_l1)) d = r_sign(u);
     if (kernel == WORD(kernel, l2))                d = u / c->norm;
-    if (kernel == WORD(kernel, lp))                d *= (real)lg_unit_power((double)RE(r_abs(u) / c->norm), (double)RE(c->power));
+    if (kernel == WORD(kernel, lp))                d = r_sign(u) * (real)lg_unit_power((double)RE(r_abs(u) / c->norm), (double)RE(c->power));
     if (kernel == WORD(kernel, row_l2))            d = u / r->length;
     if (kernel == WORD(kernel, huber))             d = r_max(-1, r_min(1, u / c->e));
     if (kernel == WORD(kernel, pseudo_huber))      d = u / r_sqrt(u * u + c->e2);

@@ -48,6 +48,7 @@
 #define EVIDENCE(_) \
     _(mars, authors,   "AGI-Arena/MARS@4831e28:MARS/optimizers/mars.py") \
     _(mars, reference, "tests/methods/mars.c")
+#define SMOOTH      "adamw"
 #include "engine/method.h"
 
 /* The constants of AdamW with these settings. */

@@ -33,6 +33,7 @@
     _(momentum_buffer, moving,   0, update, "velocity b")
 #define COEFS(_) _(decay) _(a) _(rest) _(inside) _(eps) _(mu) _(in) _(out)
 #define EVIDENCE(_) _(rmsprop, reference, "tests/methods/rmsprop.c")
+#define SMOOTH      "centered=false"
 #include "engine/method.h"
 
 PREPARE

@@ -37,6 +37,7 @@
 #define EVIDENCE(_) \
     _(sgdp, authors,   "clovaai/AdamP@7f6f038:adamp/sgdp.py") \
     _(sgdp, reference, "tests/methods/sgdp.c")
+#define SMOOTH      "heavy_ball, which has no projection"
 #include "engine/method.h"
 #include "methods/support/projection.h"
 

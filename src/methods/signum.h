@@ -28,6 +28,7 @@
     _(signsgd, library,   "jiaweizzhao/Signum_pytorch@f7ceb6a:signum.py") \
     _(signum,  reference, "tests/methods/signum.c") \
     _(signsgd, reference, "tests/methods/signum.c")
+#define SMOOTH      "lion_k with kernel=pseudo_huber and beta1 = beta2 = momentum"
 #include "engine/method.h"
 
 PREPARE
