@@ -9,6 +9,8 @@ enum {
     LG_BLOCK = 4096,  /* coordinates between two folds of the lanes         */
     LG_LANES = 16,    /* sums run in so many f64 lanes, on every processor  */
     LG_CARRY = LG_LANES + 1,
+    LG_STRETCH = 64,                             /* coordinates that a loop asks for together ..        */
+    LG_AHEAD = 2048,                             /* .. when it is so many bytes before them             */
     LG_THREADS = LG_CHUNK / LG_BLOCK * LG_LANES, /* of a CUDA block: a lane of a block of coordinates each */
     LG_MANY = 8,                                 /* most slots of one REPEATED row                     */
     LG_SLOTS = 16,

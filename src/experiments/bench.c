@@ -244,11 +244,12 @@ static double median(double v[REPEATS])
     return v[REPEATS / 2];
 }
 
-/* A turn of either takes about ten milliseconds, to which the clock does not matter. */
+/* A turn of either takes about ten milliseconds, to which the clock does not matter.  The rate of memory moves from
+ * second to second, so that a step is compared with the loop next to it. */
 static luge_status measure(bench *b, luge_type type, size_t n, lg_measured *result, luge_error *err)
 {
     luge_status st = LUGE_OK;
-    double time[2][REPEATS], once = 0, copy;
+    double time[2][REPEATS], ratio[REPEATS], once = 0;
 
     for (int i = 0; i < WARM; i++)
         for (int k = 0; k < 2; k++) LG_TRY(run(b, k == 0, 1, &time[k][0], err));
@@ -256,10 +257,10 @@ static luge_status measure(bench *b, luge_type type, size_t n, lg_measured *resu
     int times = once < 1e-2 ? (int)(1e-2 / (once + 1e-7)) + 1 : 1;
     for (int i = -1; i < REPEATS; i++)
         for (int k = 0; k < 2; k++) LG_TRY(run(b, k == 0, times, &time[k][i < 0 ? 0 : i], err));
+    for (int i = 0; i < REPEATS; i++) ratio[i] = time[1][i] / time[0][i];
     result->seconds = median(time[0]);
-    copy = median(time[1]);
     result->gb_per_s = b->traffic * (double)n * (double)lg_size(type) / result->seconds / 1e9;
-    result->fraction_of_copy = copy / result->seconds;
+    result->fraction_of_copy = median(ratio);
     result->threads = lg_threads(b->threads);
 done:
     return st;
