@@ -1,0 +1,118 @@
+/* Polynomials of the singular values.  With R = X X' one step is X = (a I + b R + c R^2) X.
+ *
+ * X form: the Gram matrix anew in each step, one triangle of it and of its square, one full product.
+ * Gram form: only small matrices move, Q and R; with H = a I + b R + c R^2 a step is Q = Q H, R = H R H, and O = Q X
+ * at the end.  All of them are polynomials of the same R, so they commute and one triangle is enough.  Rounding of R
+ * is amplified by a^2 a step: X is brought up to date every few steps. (Gram form: J.
+ * Zhang, N. Amsel, B. Chen, T. Dao 2026.)  SPDX-License-Identifier: MIT */
+#include "linalg/orthogonal.h"
+#include "linalg/sides.h"
+#include <string.h>
+
+/* The Gram form from this ratio of the sides on: below, it needs more memory than three matrices. */
+enum { GRAM_RATIO = 2 };
+
+/* Steps between products with X: five steps need one restart in f32 and none in f64. */
+static int run_length(luge_type type) { return type == LUGE_F32 ? 3 : 5; }
+
+typedef struct iteration {
+    lg_sides d;
+    const lg_polynomial *p;
+    void *x, *y; /* the matrix, and where its next value goes */
+    void *r, *h, *q, *t;
+} iteration;
+
+static bool in_gram_form(const lg_sides *d) { return d->l >= GRAM_RATIO * d->s; }
+
+bool lg_newton_schulz_work(luge_type type, size_t rows, size_t columns, size_t *bytes)
+{
+    lg_sides d = lg_sides_of(type, 1, rows, columns);
+    *bytes = 0;
+    if (!lg_sides_fit(&d) || !lg_room(bytes, d.s * d.l, lg_size(type))) return false;
+    for (int i = in_gram_form(&d) ? 4 : 2; i; i--)
+        if (!lg_room(bytes, d.s * d.s, lg_size(type))) return false;
+    return true;
+}
+
+static const double *triple(const lg_polynomial *p, int step)
+{
+    return p->abc.v + 3 * (3 * step < p->abc.n ? step : p->abc.n / 3 - 1);
+}
+
+static void swap(void **a, void **b)
+{
+    void *keep = *a;
+    *a = *b;
+    *b = keep;
+}
+
+static void apply(iteration *it, const void *q)
+{
+    lg_apply(&it->d, q, it->x, it->y);
+    swap(&it->x, &it->y);
+}
+
+static void step_x(iteration *it, const double *abc)
+{
+    if (abc[2] == 0) {
+        lg_gram(&it->d, it->x, abc[1], abc[0], it->h);
+    } else {
+        lg_gram(&it->d, it->x, 1, 0, it->r);
+        lg_symmetric(it->d.type, it->d.threads, it->d.s, it->d.s, (lg_factor){ it->r, it->d.s, false },
+                     (lg_factor){ it->r, it->d.s, false }, (lg_blend){ abc[2], abc[1], abc[0], it->r }, it->h);
+    }
+    apply(it, it->h);
+}
+
+/* Steps from..to-1 on small matrices, then one on X. */
+static void steps_gram(iteration *it, int from, int to)
+{
+    const lg_sides *d = &it->d;
+    lg_gram(d, it->x, 1, 0, it->r);
+    for (int k = from; k < to; k++) {
+        const double *abc = triple(it->p, k);
+        lg_factor r = { it->r, d->s, false };
+        lg_symmetric(d->type, d->threads, d->s, abc[2] == 0 ? 0 : d->s, r, r,
+                     (lg_blend){ abc[2], abc[1], abc[0], it->r }, it->h);
+        if (k + 1 < to) {
+            lg_commuting(d, it->r, it->h, it->t);
+            lg_commuting(d, it->h, it->t, it->r);
+        }
+        if (k == from) {
+            swap(&it->q, &it->h);
+        } else {
+            lg_commuting(d, it->q, it->h, it->t);
+            swap(&it->q, &it->t);
+        }
+    }
+    apply(it, it->q);
+}
+
+luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t columns, const lg_polynomial *p,
+                             void *x, void *work, luge_error *err)
+{
+    iteration it = { .d = lg_sides_of(type, threads, rows, columns), .p = p, .x = x };
+    lg_scaled norm = lg_norm_scaled(type, threads, rows * columns, x);
+    bool gram = in_gram_form(&it.d);
+    int run = gram ? run_length(type) : 1, products = (p->steps + run - 1) / run;
+    double by = p->factor * norm.norm, eps = ldexp(p->eps, -norm.exponent);
+    size_t s2 = it.d.s * it.d.s, size = lg_size(type);
+
+    if (!isfinite(norm.norm))
+        return lg_fail(err, LUGE_E_NUMERIC, "orthogonalization of a %zu x %zu matrix: a number is not finite", rows,
+                       columns);
+    if (norm.norm == 0) return LUGE_OK;
+    it.y = lg_carve(&work, it.d.s * it.d.l, size);
+    it.r = lg_carve(&work, s2, size);
+    it.h = lg_carve(&work, s2, size);
+    if (gram) it.q = lg_carve(&work, s2, size), it.t = lg_carve(&work, s2, size);
+    if (products % 2) swap(&it.x, &it.y); /* so that the last product lands in x */
+    lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / (p->largest ? fmax(by, eps) : by + eps), it.x);
+    for (int k = 0; k < p->steps; k += run) {
+        if (gram)
+            steps_gram(&it, k, k + run < p->steps ? k + run : p->steps);
+        else
+            step_x(&it, triple(p, k));
+    }
+    return LUGE_OK;
+}
