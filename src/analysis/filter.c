@@ -20,7 +20,22 @@ double lg_filter_step(const lg_system *s, double g, double *slots)
         move += s->a[i] * slots[i - 1];
     }
     for (size_t i = 1; i < s->n; i++) slots[i - 1] = next[i];
-    return -move / s->unit;
+    return 0 - move / s->unit;
+}
+
+luge_status lg_filter_memory(const lg_system *s, double *fade, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t n = s->n - 1;
+    double a[LG_STATES * LG_STATES], root[2 * LG_STATES];
+
+    *fade = 0;
+    if (n == 0) return LUGE_OK;
+    for (size_t i = 0; i < n * n; i++) a[i] = slot(s, i / n + 1, i % n + 1);
+    LG_TRY(lg_eigenvalues(n, a, root, err));
+    for (size_t i = 0; i < n; i++) *fade = fmax(*fade, hypot(root[2 * i], root[2 * i + 1]));
+done:
+    return st;
 }
 
 luge_status lg_filter_at(const lg_system *s, double omega, double *magnitude, double *phase, luge_error *err)

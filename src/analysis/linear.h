@@ -18,22 +18,25 @@ typedef struct lg_system {
 
 /* W = (x - x⁺) / unit as g ↦ W: z^-1-transform at e^iω. */
 luge_status lg_filter_at(const lg_system *s, double omega, double *magnitude, double *phase, luge_error *err);
+/* The modulus of the filter's slowest root: what it remembers fades by this factor a step. */
+luge_status lg_filter_memory(const lg_system *s, double *fade, luge_error *err);
 /* One step of the filter, its slots carried along (n - 1 of them, 0 at first): W. */
 double lg_filter_step(const lg_system *s, double g, double *slots);
 
 /* ---- on curvature (spectrum.c) ---- */
 
-/* A spectral radius below this is stable; above it rounding cannot tell. */
+/* Spectral radii: below the first, states fade; above the second, they grow.  Between them rounding cannot tell. */
 #define LG_STABLE (1 - 1e-13)
+#define LG_GROWS  (1 + 1e-12)
 luge_status lg_radius(const lg_system *s, double q, double *radius, luge_error *err);
-/* Stable exactly for 0 < q < *most, as far as a scan upwards finds: 0: nowhere; infinite: no end was found. */
+/* Nothing grows for 0 < q < *most, as far as a scan upwards finds: 0: nowhere; infinite: no end was found. */
 luge_status lg_stable_curvature(const lg_system *s, double *most, luge_error *err);
 /* The least curvature with complex roots that are largest in modulus: beyond it iterates oscillate.  NAN: none. */
 luge_status lg_real_curvature(const lg_system *s, double *most, luge_error *err);
 /* The largest radius over curvatures [least, most]. */
 luge_status lg_rate_between(const lg_system *s, double least, double most, double *rate, luge_error *err);
 /* The largest curvature L with the best rate over [L / condition, L]; times the step size of s it is the best step
- * size for L = 1. */
+ * size for L = 1.  NAN: no rate is below 1. */
 luge_status lg_best_curvature(const lg_system *s, double condition, double *most, double *rate, luge_error *err);
 
 /* ---- under noise (noise.c) ---- */
@@ -68,5 +71,18 @@ typedef struct lg_two_step {
     double momentum, h, a;
 } lg_two_step;
 lg_two_step lg_two_step_of(const lg_system *s);
+
+/* The same method as others write it. */
+typedef struct lg_convention {
+    const char *name, *rule;
+    bool exists; /* else `rule` says why not */
+    size_t n;
+    struct {
+        const char *name;
+        double value;
+    } word[3];
+} lg_convention;
+enum { LG_CONVENTIONS = 5 };
+void lg_conventions(const lg_two_step *t, lg_convention convention[LG_CONVENTIONS]);
 
 #endif

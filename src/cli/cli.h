@@ -41,7 +41,7 @@ typedef struct cli_command {
     int (*run)(const void *options, const cli_texts *operands);
 } cli_command;
 
-extern const cli_command cli_methods, cli_train, cli_flow, cli_reproduce, cli_replay, cli_bench;
+extern const cli_command cli_methods, cli_train, cli_flow, cli_analyze, cli_reproduce, cli_replay, cli_bench;
 
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */
@@ -56,6 +56,8 @@ void cli_help(const cli_command *command);
 int cli_fail(const char *command, const luge_error *err);
 /* The method of that name, or an error that says which one is near. */
 luge_status cli_method(const luge_method **method, const char *name, luge_error *err);
+/* What --momentum sets, or an error that says that the method has no such thing. */
+luge_status cli_momentum_key(const char **key, const luge_method *method, luge_error *err);
 /* The name among next(context, 0), (context, 1), ... (NULL ends) that `word` may have meant; NULL: none is near. */
 const char *cli_nearest(const char *word, const char *(*next)(const void *context, size_t i), const void *context);
 int cli_width(const char *utf8); /* columns that it takes */

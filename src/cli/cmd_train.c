@@ -212,26 +212,6 @@ static luge_status problem_spec(const options *o, char made[LG_TEXT], const char
                : lg_fail(err, LUGE_E_ARG, "--problem with --hidden is longer than %d characters", LG_TEXT - 1);
 }
 
-static bool has_parameter(const luge_method *method, const char *name)
-{
-    luge_row row;
-    for (size_t i = 0; luge_method_row(method, LUGE_PARAMETERS, i, &row); i++)
-        if (!strcmp(row.name, name)) return true;
-    return false;
-}
-
-/* What --momentum sets. */
-static luge_status momentum_key(const char *method, const char **key, luge_error *err)
-{
-    static const char *const names[] = { "momentum", "beta1" };
-    const luge_method *m = luge_method_find(method);
-    for (int i = 0; i < 2; i++)
-        if (has_parameter(m, *key = names[i])) return LUGE_OK;
-    return lg_fail(err, LUGE_E_ARG,
-                   "--momentum: %s has neither momentum nor beta1; luge methods %s lists what it has", method,
-                   method);
-}
-
 /* --lr, --momentum and --schedule as settings, before those of --set.  text[i] holds the made ones. */
 enum { SHORT = 3 };
 static luge_status all_settings(const options *o, const char **set, char text[SHORT][LG_TEXT], luge_error *err)
@@ -240,7 +220,7 @@ static luge_status all_settings(const options *o, const char **set, char text[SH
     luge_status st = LUGE_OK;
     size_t n = 0;
 
-    if (o->momentum) LG_TRY(momentum_key(o->method, &key[1], err));
+    if (o->momentum) LG_TRY(cli_momentum_key(&key[1], luge_method_find(o->method), err));
     for (int i = 0; i < SHORT; i++) {
         if (!value[i]) continue;
         snprintf(text[i], LG_TEXT, "%s=%s", key[i], value[i]);

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include <string.h>
 
-static const cli_command *const commands[] = { &cli_methods,   &cli_train,  &cli_flow,
+static const cli_command *const commands[] = { &cli_methods,   &cli_train,  &cli_flow, &cli_analyze,
                                                &cli_reproduce, &cli_replay, &cli_bench };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -33,6 +33,7 @@ static void help(FILE *to)
           "  luge methods adamw                 its formula, reference, parameters and state\n"
           "  luge train --problem rosenbrock --method heavy_ball --lr 1e-3 --momentum 0.9 --steps 2000\n"
           "  luge flow --problem rosenbrock     the iterates against the flows that they shadow\n"
+          "  luge analyze nesterov              filter, stability, rates and certificate\n"
           "  luge replay run.safetensors        recorded gradients, replayed and compared\n",
           to);
 }

@@ -1,4 +1,5 @@
 /* Lines for people and lines for programs.  SPDX-License-Identifier: MIT */
+#include "analysis/method.h"
 #include "cli/cli.h"
 #include <string.h>
 
@@ -61,6 +62,15 @@ luge_status cli_method(const luge_method **method, const char *name, luge_error 
     near = cli_nearest(name, method_name, NULL);
     return lg_fail(err, LUGE_E_NAME, "there is no method \"%s\"%s%s%s; luge methods lists them", name,
                    near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+luge_status cli_momentum_key(const char **key, const luge_method *method, luge_error *err)
+{
+    const char *name = luge_method_text(method, LUGE_NAME);
+    if ((*key = lg_momentum_key(method)) != NULL) return LUGE_OK;
+    return lg_fail(err, LUGE_E_ARG,
+                   "--momentum: %s has neither momentum nor beta1 to set; luge methods %s lists what it has", name,
+                   name);
 }
 
 /* One column for each byte that begins a character. */

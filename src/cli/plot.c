@@ -89,14 +89,15 @@ static luge_status gnuplot(FILE *script, FILE *picture, FILE *errors, luge_error
 
 static bool usable(const cli_curve *c, size_t i) { return isfinite(c->x[i]) && isfinite(c->y[i]); }
 
-/* A logarithmic axis says more where all values are positive and they span a factor of twenty. */
-static bool is_log(const cli_panel *panel)
+/* A logarithmic axis says more where all values are positive and they span a factor of twenty: that factor, else 0.
+ */
+static double log_span(const cli_panel *panel)
 {
     double lo = HUGE_VAL, hi = 0;
     for (size_t c = 0; c < panel->curves; c++)
         for (size_t i = 0; i < panel->curve[c].n; i++)
             if (usable(&panel->curve[c], i)) lo = fmin(lo, panel->curve[c].y[i]), hi = fmax(hi, panel->curve[c].y[i]);
-    return panel->log && lo > 0 && hi > 20 * lo;
+    return panel->log && lo > 0 && hi > 20 * lo ? hi / lo : 0;
 }
 
 static size_t write_data(FILE *f, const cli_curve *curve, size_t number)
@@ -164,8 +165,9 @@ static void write_panel(FILE *f, const cli_plot *plot, size_t number)
     write_label(f, "title", number == 0 ? plot->title : "");
     write_label(f, "xlabel", panel->xlabel ? panel->xlabel : number + 1 == plot->panels ? plot->xlabel : "");
     write_label(f, "ylabel", panel->label);
-    fputs(is_log(panel) ? "set logscale y\n" : "unset logscale y\n", f);
-    fputs(panel->xlog ? "set logscale x\nset format '10^{%L}'\n" : "unset logscale x\nset format '%h'\n", f);
+    fputs(log_span(panel) > 0 ? "set logscale y\n" : "unset logscale y\n", f);
+    fputs(panel->xlog && log_span(panel) > 100 ? "set format y '10^{%L}'\n" : "set format y '%h'\n", f);
+    fputs(panel->xlog ? "set logscale x\nset format x '10^{%L}'\n" : "unset logscale x\nset format x '%h'\n", f);
     fputs(is_few(panel) ? "set xtics 1\n" : "set xtics autofreq\n", f);
     write_curves(f, panel);
 }

@@ -33,6 +33,18 @@ static size_t piece(const double *const corner[3], double level, double *xy)
     return 3;
 }
 
+size_t lg_level_line(size_t columns, size_t rows, const double *grid, double level, double *xy, size_t room)
+{
+    size_t points = 0;
+    for (size_t i = 0; i + 1 < rows; i++)
+        for (size_t j = 0; j + 1 < columns && points + 6 <= room; j++) {
+            const double *a = grid + 3 * (i * columns + j), *b = a + 3, *c = a + 3 * columns;
+            points += piece((const double *const[]){ a, b, c }, level, xy + 2 * points);
+            points += piece((const double *const[]){ b, c, c + 3 }, level, xy + 2 * points);
+        }
+    return points;
+}
+
 /* Values at the grid's nodes, (x, y, value) each. */
 static luge_status sample(lg_whole *w, const double box[4], double *grid, luge_error *err)
 {
@@ -75,15 +87,11 @@ luge_status lg_contours(const lg_problem_request *problem, const double box[4], 
     *points = 0;
     LG_TRY(lg_whole_open(&w, problem, err));
     LG_NEED(grid = lg_alloc(3 * (CELLS + 1) * (CELLS + 1), sizeof *grid));
-    LG_NEED(line = lg_alloc(2 * (MOST + 8), sizeof *line));
+    LG_NEED(line = lg_alloc(2 * MOST, sizeof *line));
     LG_TRY(sample(w, box, grid, err));
     LG_TRY(choose_levels(grid, level, err));
     for (int k = 0; k < LEVELS; k++)
-        for (int i = 0; i < CELLS * CELLS && *points < MOST; i++) {
-            const double *a = grid + 3 * (i / CELLS * (CELLS + 1) + i % CELLS), *b = a + 3, *c = a + 3 * (CELLS + 1);
-            *points += piece((const double *const[]){ a, b, c }, level[k], line + 2 * *points);
-            *points += piece((const double *const[]){ b, c, c + 3 }, level[k], line + 2 * *points);
-        }
+        *points += lg_level_line(CELLS + 1, CELLS + 1, grid, level[k], line + 2 * *points, MOST - *points);
     *xy = line, line = NULL;
 done:
     lg_free(line);

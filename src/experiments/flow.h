@@ -65,6 +65,10 @@ luge_status lg_flow_run(const lg_flow *flow, lg_flow_result *result, luge_error 
 luge_status lg_contours(const lg_problem_request *problem, const double box[4], double **xy, size_t *points,
                         luge_error *err);
 
+/* The line on which a function has the value `level`, from rows of its nodes (x, y, value): as many points of xy, in
+ * pieces broken by a NAN pair, as there is room for; their number. */
+size_t lg_level_line(size_t columns, size_t rows, const double *grid, double level, double *xy, size_t room);
+
 /* ---- claims: one file a claim in claims/; the table of them is made by the build (reproduce.c) ---- */
 
 /* What was found, as text for people and programs. */
