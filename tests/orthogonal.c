@@ -95,7 +95,8 @@ static double apart(const matrix *a, const long double *ref)
 
 static const struct {
     size_t m, n;
-} shapes[] = { { 1, 1 }, { 1, 33 }, { 33, 1 }, { 2, 3 }, { 20, 20 }, { 48, 12 }, { 12, 48 }, { 37, 37 }, { 40, 90 } };
+} shapes[] = { { 1, 1 },   { 1, 33 },  { 33, 1 },  { 2, 3 },    { 20, 20 }, { 48, 12 },
+               { 12, 48 }, { 37, 37 }, { 40, 90 }, { 66, 140 }, { 150, 65 } };
 
 static const luge_type types[] = { LUGE_F32, LUGE_F64 };
 

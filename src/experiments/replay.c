@@ -3,10 +3,9 @@
  * A recording is a safetensors file: metadata `method`, `hyper` (a JSON object as text), `steps`, perhaps
  * `tolerance`; tensors param.NAME.0, the start, and for t = 1, 2, ... grad.NAME.t, param.NAME.t (after step t) and,
  * where the recorded run had them, lr.t, loss.t, INPUT.NAME.t for each further input of the method, and eval.NAME.t.
+ * Of method polar there are no steps: replay_polar.c.
  * SPDX-License-Identifier: MIT */
-#include "experiments/experiments.h"
-#include "io/io.h"
-#include <jansson.h>
+#include "experiments/replay.h"
 #include <string.h>
 
 enum { LONGEST = 120, KEY = LONGEST + 100 }; /* bytes of a tensor's name; of a name in the file */
@@ -348,8 +347,6 @@ static luge_status open_method(replay *r, int threads, luge_error *err)
     char text[16];
 
     if (!name) LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: metadata method is missing", r->path));
-    if (!strcmp(name, "polar"))
-        LG_TRY(lg_fail(err, LUGE_E_NAME, "%s: polar factors are no recorded steps and cannot be replayed", r->path));
     if (!(r->method = luge_method_find(name)))
         LG_TRY(lg_fail(err, LUGE_E_NAME, "%s: there is no method '%s'", r->path, lg_show(name, strlen(name)).text));
     snprintf(r->result->method, sizeof r->result->method, "%s", name);
@@ -384,10 +381,16 @@ luge_status lg_replay_run(const char *path, int threads, lg_replayed *result, lu
     luge_status st = LUGE_OK;
     luge_error own;
     replay r = { .path = path, .result = result };
+    const char *method;
 
     if (!err) err = &own;
     *result = (lg_replayed){ .max_rel_error = -1 };
     LG_TRY(lg_tensors_read(&r.file, path, err));
+    method = lg_tensors_meta(r.file, "method");
+    if (method && !strcmp(method, "polar")) {
+        st = lg_replay_polar(path, r.file, threads, result, err);
+        goto done;
+    }
     LG_TRY(open_method(&r, threads, err));
     LG_TRY(set_all(&r, err));
     LG_TRY(add_tensors(&r, err));

@@ -22,14 +22,14 @@ void lg_blocks(int threads, size_t count, void (*work)(void *context, size_t i),
     lg_share(count > 1 ? threads : 1, take, &q);
 }
 
-bool lg_room(size_t *bytes, size_t count, size_t size)
+bool lg_work_more(size_t *bytes, size_t count, size_t size)
 {
     size_t n;
     if (!lg_times(count, size, &n) || !lg_plus(n, LG_ALIGN - 1, &n)) return false;
     return lg_plus(*bytes, n / LG_ALIGN * LG_ALIGN, bytes);
 }
 
-void *lg_carve(void **work, size_t count, size_t size)
+void *lg_work_take(void **work, size_t count, size_t size)
 {
     void *p = *work;
     *work = (char *)p + (count * size + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN;

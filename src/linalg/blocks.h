@@ -12,8 +12,8 @@ static inline size_t lg_least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Sizes of work: *bytes grows by count numbers of `size` bytes each, and to a multiple of LG_ALIGN.  False: too
  * large. */
-bool lg_room(size_t *bytes, size_t count, size_t size);
-/* The next `count` numbers of the work that lg_room counted. */
-void *lg_carve(void **work, size_t count, size_t size);
+bool lg_work_more(size_t *bytes, size_t count, size_t size);
+/* The next `count` numbers of the work that lg_work_more counted. */
+void *lg_work_take(void **work, size_t count, size_t size);
 
 #endif

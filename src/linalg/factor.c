@@ -69,8 +69,8 @@ bool lg_qr_work(luge_type type, size_t rows, size_t columns, size_t *bytes)
 {
     size_t size = lg_size(type);
     *bytes = 0;
-    return fits(rows, columns) && rows >= columns && lg_room(bytes, columns, size) && lg_room(bytes, columns, size) &&
-           lg_room(bytes, qr_length(type, rows, columns), size);
+    return fits(rows, columns) && rows >= columns && lg_work_more(bytes, columns, size) &&
+           lg_work_more(bytes, columns, size) && lg_work_more(bytes, qr_length(type, rows, columns), size);
 }
 
 /* The lower triangle in columns that LAPACK left is R in rows, upper. */
@@ -85,7 +85,7 @@ static void take_r(luge_type type, size_t columns, const void *a, void *r)
 luge_status lg_qr(luge_type type, size_t rows, size_t columns, void *a, void *r, void *work, luge_error *err)
 {
     lapack_int m = (lapack_int)columns, n = (lapack_int)rows, length = (lapack_int)qr_length(type, rows, columns);
-    void *tau = lg_carve(&work, columns, lg_size(type)), *diagonal = lg_carve(&work, columns, lg_size(type));
+    void *tau = lg_work_take(&work, columns, lg_size(type)), *diagonal = lg_work_take(&work, columns, lg_size(type));
 
     if (!all_finite(type, rows * columns, a)) return ended("QR", false, 0, rows, columns, err);
     if (type == LUGE_F64) {
@@ -112,14 +112,15 @@ static size_t eigen_integers(size_t n) { return 3 + 5 * n; }
 bool lg_eigen_work(luge_type type, size_t n, size_t *bytes)
 {
     *bytes = 0;
-    return fits(n, n) && lg_room(bytes, n, lg_size(type)) && lg_room(bytes, eigen_integers(n), sizeof(lapack_int)) &&
-           lg_room(bytes, eigen_numbers(n), lg_size(type));
+    return fits(n, n) && lg_work_more(bytes, n, lg_size(type)) &&
+           lg_work_more(bytes, eigen_integers(n), sizeof(lapack_int)) &&
+           lg_work_more(bytes, eigen_numbers(n), lg_size(type));
 }
 
 luge_status lg_eigen(luge_type type, size_t n, void *a, double *value, void *work, luge_error *err)
 {
-    float *narrow = lg_carve(&work, n, lg_size(type));
-    lapack_int *integers = lg_carve(&work, eigen_integers(n), sizeof *integers), size = (lapack_int)n,
+    float *narrow = lg_work_take(&work, n, lg_size(type));
+    lapack_int *integers = lg_work_take(&work, eigen_integers(n), sizeof *integers), size = (lapack_int)n,
                numbers = (lapack_int)eigen_numbers(n), count = (lapack_int)eigen_integers(n), info;
 
     if (!all_finite(type, n * n, a)) return ended("eigenvalues", false, 0, n, n, err);
@@ -151,16 +152,17 @@ bool lg_svd_work(luge_type type, size_t rows, size_t columns, size_t *bytes)
 {
     size_t s = lg_least(rows, columns);
     *bytes = 0;
-    return fits(rows, columns) && lg_room(bytes, s, lg_size(type)) && lg_room(bytes, 8 * s, sizeof(lapack_int)) &&
-           lg_room(bytes, svd_length(type, rows, columns), lg_size(type));
+    return fits(rows, columns) && lg_work_more(bytes, s, lg_size(type)) &&
+           lg_work_more(bytes, 8 * s, sizeof(lapack_int)) &&
+           lg_work_more(bytes, svd_length(type, rows, columns), lg_size(type));
 }
 
 luge_status lg_svd(luge_type type, size_t rows, size_t columns, void *a, double *value, void *u, void *vt, void *work,
                    luge_error *err)
 {
     size_t least = lg_least(rows, columns);
-    float *narrow = lg_carve(&work, least, lg_size(type));
-    lapack_int *integers = lg_carve(&work, 8 * least, sizeof *integers), m = (lapack_int)columns,
+    float *narrow = lg_work_take(&work, least, lg_size(type));
+    lapack_int *integers = lg_work_take(&work, 8 * least, sizeof *integers), m = (lapack_int)columns,
                n = (lapack_int)rows, s = (lapack_int)least, length = (lapack_int)svd_length(type, rows, columns),
                info;
 
@@ -189,8 +191,8 @@ void lg_spectral(luge_type type, int threads, size_t n, const void *v, const dou
 bool lg_inverse_root_work(luge_type type, size_t n, size_t *bytes)
 {
     size_t own = 0;
-    if (!lg_eigen_work(type, n, bytes) || !lg_room(&own, n, sizeof(double)) || !lg_room(&own, n * n, lg_size(type)) ||
-        !lg_room(&own, n * n, lg_size(type)))
+    if (!lg_eigen_work(type, n, bytes) || !lg_work_more(&own, n, sizeof(double)) ||
+        !lg_work_more(&own, n * n, lg_size(type)) || !lg_work_more(&own, n * n, lg_size(type)))
         return false;
     return lg_plus(own, *bytes, bytes);
 }
@@ -199,8 +201,8 @@ luge_status lg_inverse_root(luge_type type, int threads, size_t n, double power,
                             luge_error *err)
 {
     luge_status st = LUGE_OK;
-    double *value = lg_carve(&work, n, sizeof *value), raise;
-    void *v = lg_carve(&work, n * n, lg_size(type)), *scratch = lg_carve(&work, n * n, lg_size(type));
+    double *value = lg_work_take(&work, n, sizeof *value), raise;
+    void *v = lg_work_take(&work, n * n, lg_size(type)), *scratch = lg_work_take(&work, n * n, lg_size(type));
 
     memcpy(v, a, n * n * lg_size(type));
     LG_TRY(lg_eigen(type, n, v, value, work, err));

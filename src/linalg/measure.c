@@ -7,7 +7,7 @@ bool lg_orthogonality_work(luge_type type, size_t rows, size_t columns, size_t *
 {
     lg_sides d = lg_sides_of(type, 1, rows, columns);
     *bytes = 0;
-    return lg_sides_fit(&d) && lg_room(bytes, d.s * d.s, lg_size(type));
+    return lg_sides_fit(&d) && lg_work_more(bytes, d.s * d.s, lg_size(type));
 }
 
 double lg_orthogonality(luge_type type, int threads, size_t rows, size_t columns, const void *o, void *work)
@@ -35,13 +35,14 @@ double lg_distance(luge_type type, size_t rows, size_t columns, const void *o, c
 bool lg_root_residual_work(luge_type type, size_t n, size_t *bytes)
 {
     *bytes = 0;
-    return n > 0 && n <= LG_LARGEST && lg_room(bytes, n * n, lg_size(type)) && lg_room(bytes, n * n, lg_size(type));
+    return n > 0 && n <= LG_LARGEST && lg_work_more(bytes, n * n, lg_size(type)) &&
+           lg_work_more(bytes, n * n, lg_size(type));
 }
 
 double lg_root_residual(luge_type type, int threads, size_t n, int root, const void *a, const void *b, void *work)
 {
     size_t size = lg_size(type);
-    void *product = lg_carve(&work, n * n, size), *next = lg_carve(&work, n * n, size), *swap;
+    void *product = lg_work_take(&work, n * n, size), *next = lg_work_take(&work, n * n, size), *swap;
     double sum = 0;
 
     memcpy(product, a, n * n * size);

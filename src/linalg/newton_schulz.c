@@ -9,8 +9,9 @@
 #include "linalg/sides.h"
 #include <string.h>
 
-/* The Gram form from this ratio of the sides on: below, it needs more memory than three matrices. */
-enum { GRAM_RATIO = 2 };
+/* The Gram form from this ratio of the sides on, as below it needs more memory than three matrices, and for short
+ * sides of so many numbers, as below it only makes more calls. */
+enum { GRAM_RATIO = 2, GRAM_LEAST = 64 };
 
 /* Steps between products with X: five steps need one restart in f32 and none in f64. */
 static int run_length(luge_type type) { return type == LUGE_F32 ? 3 : 5; }
@@ -22,15 +23,15 @@ typedef struct iteration {
     void *r, *h, *q, *t;
 } iteration;
 
-static bool in_gram_form(const lg_sides *d) { return d->l >= GRAM_RATIO * d->s; }
+static bool in_gram_form(const lg_sides *d) { return d->l >= GRAM_RATIO * d->s && d->s >= GRAM_LEAST; }
 
 bool lg_newton_schulz_work(luge_type type, size_t rows, size_t columns, size_t *bytes)
 {
     lg_sides d = lg_sides_of(type, 1, rows, columns);
     *bytes = 0;
-    if (!lg_sides_fit(&d) || !lg_room(bytes, d.s * d.l, lg_size(type))) return false;
+    if (!lg_sides_fit(&d) || !lg_work_more(bytes, d.s * d.l, lg_size(type))) return false;
     for (int i = in_gram_form(&d) ? 4 : 2; i; i--)
-        if (!lg_room(bytes, d.s * d.s, lg_size(type))) return false;
+        if (!lg_work_more(bytes, d.s * d.s, lg_size(type))) return false;
     return true;
 }
 
@@ -102,10 +103,10 @@ luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t co
         return lg_fail(err, LUGE_E_NUMERIC, "orthogonalization of a %zu x %zu matrix: a number is not finite", rows,
                        columns);
     if (norm.norm == 0) return LUGE_OK;
-    it.y = lg_carve(&work, it.d.s * it.d.l, size);
-    it.r = lg_carve(&work, s2, size);
-    it.h = lg_carve(&work, s2, size);
-    if (gram) it.q = lg_carve(&work, s2, size), it.t = lg_carve(&work, s2, size);
+    it.y = lg_work_take(&work, it.d.s * it.d.l, size);
+    it.r = lg_work_take(&work, s2, size);
+    it.h = lg_work_take(&work, s2, size);
+    if (gram) it.q = lg_work_take(&work, s2, size), it.t = lg_work_take(&work, s2, size);
     if (products % 2) swap(&it.x, &it.y); /* so that the last product lands in x */
     lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / (p->largest ? fmax(by, eps) : by + eps), it.x);
     for (int k = 0; k < p->steps; k += run) {

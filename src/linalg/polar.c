@@ -35,17 +35,17 @@ static bool in_gram_form(const lg_sides *d) { return d->l >= GRAM_RATIO * d->s; 
 
 static bool halley_work(const lg_sides *d, size_t *bytes)
 {
-    if (!lg_room(bytes, d->s * d->l, lg_size(d->type))) return false;
+    if (!lg_work_more(bytes, d->s * d->l, lg_size(d->type))) return false;
     for (int i = in_gram_form(d) ? 4 : 2; i; i--)
-        if (!lg_room(bytes, d->s * d->s, lg_size(d->type))) return false;
+        if (!lg_work_more(bytes, d->s * d->s, lg_size(d->type))) return false;
     return true;
 }
 
 static bool exact_work(const lg_sides *d, size_t *bytes)
 {
     size_t own = 0, size = lg_size(d->type);
-    return lg_svd_work(d->type, d->rows, d->columns, bytes) && lg_room(&own, d->s, sizeof(double)) &&
-           lg_room(&own, d->rows * d->s, size) && lg_room(&own, d->s * d->columns, size) &&
+    return lg_svd_work(d->type, d->rows, d->columns, bytes) && lg_work_more(&own, d->s, sizeof(double)) &&
+           lg_work_more(&own, d->rows * d->s, size) && lg_work_more(&own, d->s * d->columns, size) &&
            lg_plus(own, *bytes, bytes);
 }
 
@@ -81,8 +81,8 @@ static void swap(void **a, void **b)
 static bool polar_gram(const lg_sides *d, const weights *w, int steps, void *x, void *y, void *work)
 {
     size_t s2 = d->s * d->s, size = lg_size(d->type);
-    void *r = lg_carve(&work, s2, size), *h = lg_carve(&work, s2, size), *q = lg_carve(&work, s2, size),
-         *t = lg_carve(&work, s2, size);
+    void *r = lg_work_take(&work, s2, size), *h = lg_work_take(&work, s2, size), *q = lg_work_take(&work, s2, size),
+         *t = lg_work_take(&work, s2, size);
     double square;
 
     lg_gram(d, x, 1, 0, r);
@@ -109,7 +109,7 @@ static bool polar_gram(const lg_sides *d, const weights *w, int steps, void *x, 
 static bool polar_x(const lg_sides *d, const weights *w, int steps, void *x, void *y, void *work)
 {
     size_t s2 = d->s * d->s, size = lg_size(d->type);
-    void *r = lg_carve(&work, s2, size), *l = lg_carve(&work, s2, size);
+    void *r = lg_work_take(&work, s2, size), *l = lg_work_take(&work, s2, size);
     double square;
 
     for (int k = 0; k < steps; k++) {
@@ -129,8 +129,8 @@ static luge_status polar_exact(const lg_sides *d, void *x, void *work, luge_erro
     luge_status st = LUGE_OK;
     size_t size = lg_size(d->type), rank = 0;
     double eps = d->type == LUGE_F64 ? DBL_EPSILON : (double)FLT_EPSILON,
-           *value = lg_carve(&work, d->s, sizeof *value);
-    void *u = lg_carve(&work, d->rows * d->s, size), *vt = lg_carve(&work, d->s * d->columns, size);
+           *value = lg_work_take(&work, d->s, sizeof *value);
+    void *u = lg_work_take(&work, d->rows * d->s, size), *vt = lg_work_take(&work, d->s * d->columns, size);
 
     LG_TRY(lg_svd(d->type, d->rows, d->columns, x, value, u, vt, work, err));
     while (rank < d->s && value[rank] > (double)d->l * eps * value[0]) rank++;
@@ -153,7 +153,7 @@ luge_status lg_polar(luge_type type, int threads, size_t rows, size_t columns, d
         return lg_fail(err, LUGE_E_NUMERIC, "polar factor of a %zu x %zu matrix: a number is not finite", rows,
                        columns);
     if (norm.norm == 0) return LUGE_OK;
-    other = steps ? lg_carve(&work, d.s * d.l, lg_size(type)) : NULL;
+    other = steps ? lg_work_take(&work, d.s * d.l, lg_size(type)) : NULL;
     if (products % 2) swap(&from, &other); /* so that the last product lands in x */
     lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / norm.norm, from);
     if (error <= 0) return polar_exact(&d, x, work, err);
