@@ -61,6 +61,21 @@ done:
     return st;
 }
 
+luge_status lg_analyze_system(const lg_analyze *a, double step, lg_system *s, luge_error *err)
+{
+    luge_status st;
+    lg_update *u = NULL;
+    lg_moment m;
+    double lr;
+
+    LG_TRY(open(a, &u, &lr, err));
+    LG_TRY(lg_moment_at(&m, u, step, lr, a->x, a->g, err));
+    *s = lg_system_essential(&m.system);
+done:
+    lg_update_close(u);
+    return st;
+}
+
 /* ---- at one step ---- */
 
 /* Denser towards 0, where a long memory shows. */

@@ -38,6 +38,7 @@ typedef struct lg_analysis {
 } lg_analysis;
 
 /* step: 1, 2, ..; infinite: stationary. */
+luge_status lg_analyze_system(const lg_analyze *a, double step, lg_system *s, luge_error *err);
 luge_status lg_analyze_at(const lg_analyze *a, double step, lg_analysis *out, luge_error *err);
 
 /* ---- over momentum ---- */
