@@ -134,6 +134,13 @@ def check_plots():
             assert text in picture, text
 
 
+def check_claims():
+    for name in ("fsgdm_filter", "quasi_hyperbolic", "cycle", "certified_rates", "passivity"):
+        done = subprocess.run([LUGE, "reproduce", name, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True)
+        assert done.returncode == 0 and json.loads(done.stdout)["verdict"] == "holds", (name, done.stdout, done.stderr)
+
+
 def check_wrong():
     for arguments, texts in WRONG:
         done = run(*arguments)
@@ -151,6 +158,7 @@ def main():
     check_linearization()
     check_text()
     check_plots()
+    check_claims()
     check_wrong()
     print("analyze_command: all as it should be")
 
