@@ -23,7 +23,7 @@ static luge_optimizer *make(const char *method, luge_type type, void *x, const s
     return o;
 }
 
-static void fill(double *v, size_t n, uint64_t stream, double scale)
+static inline void fill(double *v, size_t n, uint64_t stream, double scale)
 {
     for (size_t i = 0; i < n; i++) v[i] = scale * lg_normal(7, stream, i);
 }

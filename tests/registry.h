@@ -1,5 +1,6 @@
-/* Every method of the registry with every setting that is a choice, one at a time, and runs of them on arrays that
- * lie between guards.  No method is named.  SPDX-License-Identifier: MIT */
+/* Every method of the registry with every setting that is a choice, one at a time, and under the options that average
+ * its parameters, and runs of them on arrays that lie between guards.  No method is named.  SPDX-License-Identifier:
+ * MIT */
 #ifndef REGISTRY_H
 #define REGISTRY_H
 #include "check.h"
@@ -15,6 +16,7 @@
 typedef struct config {
     const luge_method *method;
     char key[48], value[80]; /* key "": the method as it comes */
+    bool averaged;           /* with ema and lookahead, and a key that is no setting */
 } config;
 
 enum { CONFIGS = 2000, CHOICES = 8 };
@@ -59,7 +61,10 @@ static inline luge_optimizer *config_open(const config *c, const char *weight_de
     luge_optimizer *opt = NULL;
     MUST(luge_new(&opt, method_name(c->method), &err));
     decay(opt, c->method, weight_decay);
-    if (*c->key && luge_set(opt, 0, c->key, c->value, &err)) {
+    if (c->averaged) {
+        MUST(luge_option(opt, "lookahead", "2", &err));
+        MUST(luge_option(opt, "ema", "0.9", &err));
+    } else if (*c->key && luge_set(opt, 0, c->key, c->value, &err)) {
         luge_free(opt);
         opt = NULL;
     }
@@ -74,6 +79,8 @@ static inline int configs_make(void **state)
     for (size_t i = 0; (m = luge_method_at(i)); i++) {
         luge_row row;
         configs[config_count++] = (config){ .method = m };
+        if (!m->method->has_view && config_count < CONFIGS)
+            configs[config_count++] = (config){ .method = m, .key = "averaged", .value = "true", .averaged = true };
         for (size_t p = 0; luge_method_row(m, LUGE_PARAMETERS, p, &row); p++) {
             char value[CHOICES][80];
             for (int j = choices(&row, value) - 1; j >= 0 && config_count < CONFIGS; j--) {
@@ -258,21 +265,26 @@ static inline uint64_t hash(const unsigned char *p, size_t bytes)
     return h;
 }
 
-/* A hash of the state, slot by slot through the tensors, as if they were one. */
+/* A hash of the state, slot by slot through the tensors, as if they were one; the options' slots are the last. */
 static inline uint64_t slot_hash(luge_optimizer *opt, const job *j)
 {
     static unsigned char all[MOST * 8 * 8];
+    static const char *const averages[] = { "slow_weights", "param_ema" };
+    size_t used = 0, size = j->type == LUGE_F64 ? 8 : 4, own = 0;
     luge_row row;
-    size_t used = 0, size = j->type == LUGE_F64 ? 8 : 4;
-    for (size_t s = 0; luge_method_row(j->c->method, LUGE_SLOTS, s, &row); s++)
-        for (int i = 0; i < LG_MANY && !strcmp(row.kind, "state"); i++)
+    while (luge_method_row(j->c->method, LUGE_SLOTS, own, &row)) own++;
+    for (size_t s = 0; s < own + (j->c->averaged ? ROWS(averages) : 0); s++) {
+        const char *name =
+            s < own ? (luge_method_row(j->c->method, LUGE_SLOTS, s, &row), row.name) : averages[s - own];
+        for (int i = 0; i < LG_MANY && (s >= own || !strcmp(row.kind, "state")); i++)
             for (int t = 0; t < j->tensors; t++) {
                 size_t bytes = shape_n(&j->shapes[t]) * size;
-                const void *slot = luge_state(opt, (size_t)turned(j, t), row.name, i);
+                const void *slot = luge_state(opt, (size_t)turned(j, t), name, i);
                 assert_true(used + bytes <= sizeof all);
                 if (slot) memcpy(all + used, slot, bytes);
                 if (slot) used += bytes;
             }
+    }
     return hash(all, used);
 }
 

@@ -113,7 +113,12 @@ LUGE_API luge_status luge_get(const luge_optimizer *opt, int group, const char *
  *                 counted.  fail: it does nothing and is an error.  Both cost one more read of the gradients.
  *     clip_norm   largest Euclidean norm of all gradients together; larger ones are scaled down to it.
  *     clip_value  largest magnitude of one gradient entry, applied after clip_norm.
- *     accumulate  average the gradients of so many calls of luge_step into one step. */
+ *     accumulate  average the gradients of so many calls of luge_step into one step.
+ *     lookahead   after so many steps of a tensor pull it back to slow weights, which go lookahead_alpha of the
+ *                 way towards it (state slow_weights); they are the weights to evaluate with.
+ *     ema         keep a running mean of the parameters with this decay (state param_ema); it is the weights to
+ *                 evaluate with.  It starts at the parameters, or with ema_corrected leaves the start out.
+ * A method that has weights to evaluate with of its own refuses lookahead and ema. */
 LUGE_API luge_status luge_option(luge_optimizer *opt, const char *key, const char *value, luge_error *err);
 
 /* The options of an optimizer, and the schedules with their settings ("cosine", "cosine.total", ...). */
@@ -153,7 +158,8 @@ LUGE_API int64_t luge_steps(const luge_optimizer *opt);                /* steps 
 LUGE_API int64_t luge_skipped(const luge_optimizer *opt);              /* steps skipped: not finite          */
 
 /* The weights to evaluate with: written to out[i], one array per tensor of its type and size.  They differ
- * from the parameters for methods that average (schedule-free); the parameters stay as they are. */
+ * from the parameters for methods that average (schedule-free) and under the options ema and lookahead; the
+ * parameters stay as they are. */
 LUGE_API luge_status luge_view(luge_optimizer *opt, void *const *out, luge_error *err);
 
 /* The state of a tensor by name, lent: its i-th slot `slot` (i = 0 but for repeated slots); NULL if absent.

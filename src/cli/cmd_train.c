@@ -30,7 +30,7 @@ static const cli_option table[] = {
     { "--schedule", CLI_TEXT, offsetof(options, schedule), NULL, NULL, "SPEC",
       "factor on the step size; the schedules stand below" },
     { "--option", CLI_TEXTS, offsetof(options, option), NULL, NULL, "KEY=VALUE",
-      "what is done to gradients; the keys stand below" },
+      "what is done to gradients and parameters around the method; the keys stand below" },
     { "--batch", LG_int, offsetof(options, batch), "0", WHOLE, "N", "rows of a minibatch; 0: all training rows" },
     { "--epochs", LG_int, offsetof(options, epochs), "0", WHOLE, "N",
       "times through the data; this or --steps is needed" },

@@ -72,7 +72,7 @@ struct lg_method {
     const lg_scalar *input, *memory, *own;
     const lg_sum *sum;
     const lg_evidence *evidence;
-    const char *const *pass;
+    const char *const *pass, *loss; /* loss: what it is to the method, "" to others; the last of its memory */
     size_t hyper_size, coef_size, memory_size, own_size, unit_size;
     int measures, has_view, index;        /* passes: 0 .. measures-1, then the update, the view, the start */
     const char *(*broken)(const void *h); /* the rule that the settings break, or NULL */
@@ -80,6 +80,7 @@ struct lg_method {
     void (*counts)(const void *h, double k, const lg_shape *t, int *slots, int *inputs);
     enum lg_scope (*scope)(int pass);
     int (*when)(const void *h, int pass, double k, const lg_shape *t);
+    int (*needs_loss)(const void *h);
     size_t (*row)(const void *h, const lg_shape *t);
     void (*begin)(const void *h, void *memory);
     void (*begin_own)(const void *h, void *own);

@@ -10,6 +10,7 @@
  *   REPEATED  (name, how many, start, written by, meaning)      s->name[i]
  *   INPUTS    (name, needed, meaning)                           s->name, read only
  *   MEMORY    (name, start, meaning)                            m->name, one f64 per group, kept
+ *   LOSS      (needed, meaning)                                 m->loss, f64: the objective that came with the gradient
  *   OWN       (name, start, meaning)                            own->name, one f64 per tensor, kept
  *   COEFS     (name)                                            c->name, f64 in PREPARE/THEN, `real` in loops
  *   MEASURES  (pass, scope, when)                               a pass before the update; when: on h, k, t
@@ -47,6 +48,9 @@
 #endif
 #ifndef MEMORY
 #  define MEMORY(_)
+#endif
+#ifndef LOSS
+#  define LOSS(_)
 #endif
 #ifndef OWN
 #  define OWN(_)
@@ -109,6 +113,7 @@
 #  define REP_FIELD(n, count, start, by, doc)    real n[LG_MANY];
 #  define INPUT_FIELD(n, needed, doc)            real n;
 #  define MEMORY_FIELD(n, start, doc)            double n;
+#  define LOSS_FIELD(needed, doc)                double loss;
 #  define COEF_WIDE(n)                           double n;
 #  define COEF_REAL(n)                           real n;
 #  define SUM_FIELD(pass, op, n)                 wide n;
@@ -148,7 +153,7 @@ enum { TAG(variants) = 1 SWITCHES(SWITCH_TIMES) };
 static_assert(TAG(variants) <= 16, "at most 16 variants: make a switch a constant of 0 or 1");
 enum { SLOTS(SLOT_INDEX) TAG(slots) };
 struct TAG(hyper)  { HYPER(HYPER_FIELD) };
-struct TAG(memory) { MEMORY(MEMORY_FIELD) };
+struct TAG(memory) { MEMORY(MEMORY_FIELD) LOSS(LOSS_FIELD) };
 struct TAG(own)    { OWN(MEMORY_FIELD) };
 struct TAG(coef64) { COEFS(COEF_WIDE) };
 struct TAG(coef)   { COEFS(COEF_REAL) };

@@ -114,7 +114,7 @@ static int input_row(const luge_method *e, size_t i, luge_row *row)
 {
     for (const lg_scalar *s = e->method->input; s->name; s++)
         if (i-- == 0) return fill(row, s->name, "", "", 0, "", s->text);
-    return 0;
+    return *e->method->loss && i == 0 ? fill(row, "loss", "number", "", 0, "", e->method->loss) : 0;
 }
 
 int luge_method_row(const luge_method *e, luge_table table, size_t i, luge_row *row)

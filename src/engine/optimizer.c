@@ -255,14 +255,21 @@ done:
     return st;
 }
 
-void *luge_state(luge_optimizer *o, size_t tensor, const char *slot, int i)
+static void *slot_of(const lg_group *g, const lg_tensor *t, const char *slot, int i)
 {
     int q = 0;
-    if (!o || !slot || tensor >= o->tensors || i < 0 || lg_ready(o, NULL)) return NULL;
-    lg_group *g = &o->group[o->where[tensor].group];
     for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
-        if (!strcmp(s->name, slot)) return i < s->most ? g->t[o->where[tensor].at].d.slot[q + i] : NULL;
+        if (!strcmp(s->name, slot)) return i < s->most ? t->d.slot[q + i] : NULL;
     return NULL;
+}
+
+void *luge_state(luge_optimizer *o, size_t tensor, const char *slot, int i)
+{
+    if (!o || !slot || tensor >= o->tensors || i < 0 || lg_ready(o, NULL)) return NULL;
+    const lg_where *w = &o->where[tensor];
+    const lg_group *g = &o->group[w->group];
+    void *of_method = slot_of(g, &g->t[w->at], slot, i);
+    return of_method ? of_method : slot_of(&o->gradient, &o->gradient.t[w->in_gradient], slot, i);
 }
 
 luge_status luge_state_bytes(luge_optimizer *o, size_t *bytes, luge_error *err)

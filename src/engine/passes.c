@@ -42,12 +42,14 @@ bool lg_filtered(const luge_optimizer *o)
     return !LG_NONE(p->clip_norm) || !LG_NONE(p->clip_value) || p->accumulate > 1;
 }
 
-/* The gradient of a piece of t as the method shall see it: the caller's, or a copy that went through gradient.h. */
-static const void *gradient(const luge_optimizer *o, const lg_tensor *t, size_t lo, size_t n, size_t thread)
+/* The gradient of a piece of t as its group shall see it: the caller's, or for a method a copy that went through
+ * gradient.h. */
+static const void *gradient(const luge_optimizer *o, const lg_group *of, const lg_tensor *t, size_t lo, size_t n,
+                            size_t thread)
 {
     const lg_tensor *f = &o->gradient.t[o->where[t->number].in_gradient];
     const char *g = t->d.g;
-    if (!g || !lg_filtered(o)) return g ? g + lo * lg_size(t->type) : NULL;
+    if (!g || of == &o->gradient || !lg_filtered(o)) return g ? g + lo * lg_size(t->type) : NULL;
 
     char *to = o->scratch + thread * LG_CHUNK * sizeof(double);
     lg_data d = f->d;
@@ -94,7 +96,7 @@ static void share_of_pieces(void *context, size_t id, size_t of)
         lg_tensor *t = (lg_tensor *)(uintptr_t)w.d;
         bool whole = t->last - t->first == 1;
         if (!t->active || !(j->which & (whole ? LG_WHOLE : LG_CUT))) continue;
-        w.g = gradient(j->o, t, w.lo, w.n, id);
+        w.g = gradient(j->o, g, t, w.lo, w.n, id);
         piece_run(j->o, g, t, w, j->first);
         if (!whole || !through) continue;
         for (int p = j->first; p < update; p++) {
@@ -149,8 +151,7 @@ static void share_of_chunks(void *context, size_t id, size_t of)
             if (t->active) {
                 lg_piece w = { .d = &t->d, .lo = lo, .n = stop - lo, .carry = carry };
                 w.phase = (t->offset + lo) % LG_BLOCK;
-                w.g = g == &j->o->gradient ? (const char *)t->d.g + lo * lg_size(t->type)
-                                           : gradient(j->o, t, lo, w.n, id);
+                w.g = gradient(j->o, g, t, lo, w.n, id);
                 piece_run(j->o, g, t, w, j->first);
             }
             if (stop < t->s.n) break; /* it goes on in the next chunk */

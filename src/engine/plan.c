@@ -31,10 +31,20 @@ static luge_status group_check(const lg_group *g, luge_error *err)
     return rule ? lg_fail(err, LUGE_E_ARG, "%s: %s", g->entry->name, rule) : LUGE_OK;
 }
 
+/* What evaluates with weights of its own does so from a sequence that a pull would break, and has its mean. */
+static luge_status view_check(const luge_optimizer *o, const lg_group *g, luge_error *err)
+{
+    const lg_options *p = lg_options_of(o);
+    if (!g->m->has_view || (!p->lookahead && LG_NONE(p->ema))) return LUGE_OK;
+    return lg_fail(err, LUGE_E_ARG, "option: %s: %s has weights for evaluation of its own",
+                   p->lookahead ? "lookahead" : "ema", g->entry->name);
+}
+
 luge_status lg_plan_check(luge_optimizer *o, luge_error *err)
 {
     luge_status st = group_check(&o->gradient, err);
     for (int i = 0; i < o->groups && !st; i++) st = group_check(&o->group[i], err);
+    for (int i = 0; i < o->groups && !st; i++) st = view_check(o, &o->group[i], err);
     return st;
 }
 

@@ -3,7 +3,7 @@
 #include "engine/optimizer.h"
 #include <string.h>
 
-enum { LOOK, ADD, NORM }; /* the passes of gradient.h */
+enum { LOOK, ADD, NORM, AVERAGE, PULL }; /* the passes of gradient.h */
 
 static void group_start(const luge_optimizer *o, lg_group *g)
 {
@@ -87,7 +87,25 @@ static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *er
     return LUGE_OK;
 }
 
-static luge_status take(luge_optimizer *o, const luge_inputs *in, luge_error *err)
+static bool loss_needed(const lg_group *g) { return g->n && g->m->needs_loss(g->h); }
+
+/* *go: all that is needed is there and may be used. */
+static luge_status take_loss(luge_optimizer *o, const luge_inputs *in, bool *go, luge_error *err)
+{
+    for (const lg_group *g = o->group; g < o->group + o->groups; g++) {
+        if (!loss_needed(g)) continue;
+        if (!in->loss)
+            return lg_fail(err, LUGE_E_INPUT, "%s: the step needs the input loss: %s", g->entry->name, g->m->loss);
+        if (isfinite(*in->loss)) continue;
+        *go = false;
+        if (lg_options_of(o)->nonfinite != gradient_nonfinite_skip_f64)
+            return lg_fail(err, LUGE_E_NUMERIC, "%s: the loss is %g; nothing moved", g->entry->name, *in->loss);
+    }
+    o->skipped += !*go;
+    return LUGE_OK;
+}
+
+static luge_status take(luge_optimizer *o, const luge_inputs *in, bool *go, luge_error *err)
 {
     luge_status st = LUGE_OK;
     if (!in || !in->grad) return lg_fail(err, LUGE_E_INPUT, "luge_step: no gradients are given");
@@ -96,6 +114,7 @@ static luge_status take(luge_optimizer *o, const luge_inputs *in, luge_error *er
         lg_group_switches(&o->group[i]);
         LG_TRY(take_group(&o->group[i], in, err));
     }
+    LG_TRY(take_loss(o, in, go, err));
 done:
     return st;
 }
@@ -161,8 +180,8 @@ static double norm_of(luge_optimizer *o, int pass)
     return sqrt(m->square) * 0x1p600;
 }
 
-/* Look at the gradients and gather them.  *go: the method's step is due. */
-static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
+/* Look at the gradients and gather them.  *go: the method's step is due.  *loss: of this call, then of the step. */
+static luge_status gather(luge_optimizer *o, double *loss, bool *go, luge_error *err)
 {
     lg_group *f = &o->gradient;
     const lg_options *p = lg_options_of(o);
@@ -189,8 +208,10 @@ static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
     if (p->accumulate > 1) {
         for (lg_tensor *t = f->t; t < f->t + f->n; t++)
             if (t->active) ((struct gradient_own_f64 *)(void *)t->own)->seen++;
+        m->loss += *loss;
         if (++m->calls < calls) return LUGE_OK;
-        m->calls = 0;
+        *loss = m->loss / calls;
+        m->calls = m->loss = 0;
         for (lg_tensor *t = f->t; t < f->t + f->n; t++) {
             struct gradient_own_f64 *own = (void *)t->own;
             t->active = own->seen > 0;
@@ -208,16 +229,43 @@ static luge_status gather(luge_optimizer *o, bool *go, luge_error *err)
     return LUGE_OK;
 }
 
+/* ---- parameters, after the methods ---- */
+
+/* Lookahead, then the mean, for the tensors that were in the step. */
+static void average(luge_optimizer *o)
+{
+    lg_group *f = &o->gradient;
+    const lg_options *p = lg_options_of(o);
+
+    if (!p->lookahead && LG_NONE(p->ema)) return;
+    lg_group_switches(f);
+    memcpy(f->now, f->h, f->m->hyper_size);
+    for (lg_tensor *t = f->t; t < f->t + f->n; t++)
+        if (t->active) ((struct gradient_own_f64 *)(void *)t->own)->steps++;
+    lg_constants(f);
+    for (int pass = p->lookahead ? PULL : AVERAGE; pass >= AVERAGE; pass--) {
+        for (lg_tensor *t = f->t; t < f->t + f->n; t++) {
+            const struct gradient_own_f64 *own = (const void *)t->own;
+            const lg_where *w = &o->where[t->number];
+            t->active = o->group[w->group].t[w->at].active &&
+                        (pass == AVERAGE || fmod(own->steps, (double)p->lookahead) == 0);
+        }
+        lg_pieces_run(o, f, pass, LG_WHOLE | LG_CUT);
+    }
+}
+
 luge_status luge_step(luge_optimizer *o, const luge_inputs *in, luge_error *err)
 {
     luge_status st = LUGE_OK;
-    bool go;
+    bool go = true;
 
     if (!o) return lg_fail(err, LUGE_E_ARG, "luge_step: opt is NULL");
     LG_TRY(lg_ready(o, err));
     for (int i = 0; i < o->groups; i++) lg_settings_now(&o->group[i]);
-    LG_TRY(take(o, in, err));
-    LG_TRY(gather(o, &go, err));
+    LG_TRY(take(o, in, &go, err));
+    if (!go) return LUGE_OK;
+    double loss = in->loss ? *in->loss : 0;
+    LG_TRY(gather(o, &loss, &go, err));
     if (!go) return LUGE_OK;
     for (int i = 0; i < o->groups; i++) {
         lg_group *g = &o->group[i];
@@ -226,10 +274,12 @@ luge_status luge_step(luge_optimizer *o, const luge_inputs *in, luge_error *err)
             t->active = f->active;
             t->d.g = f->d.g;
         }
+        if (*g->m->loss) ((double *)g->memory)[g->m->memory_size / sizeof loss - 1] = loss;
         count(g);
         lg_constants(g);
         lg_passes(o, g);
     }
+    average(o);
     o->steps++;
 done:
     return st;
@@ -240,6 +290,7 @@ int luge_needs(const luge_optimizer *o, const char *input)
     if (!o || !input) return 0;
     for (int i = 0; i < o->groups; i++) {
         const lg_group *g = &o->group[i];
+        if (!strcmp(input, "loss") && loss_needed(g)) return 1;
         for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
             int slots[LG_SLOTS] = { 0 }, needs[LG_INPUTS] = { 0 };
             g->m->counts(g->h, g->k + 1, &t->s, slots, needs);
@@ -250,9 +301,19 @@ int luge_needs(const luge_optimizer *o, const char *input)
     return 0;
 }
 
+/* A slot in the type of its parameter. */
+static void narrow(const lg_tensor *t, const void *slot, void *out)
+{
+    if (t->type != LUGE_BF16)
+        memcpy(out, slot, t->s.n * lg_size(t->type));
+    else
+        for (size_t i = 0; i < t->s.n; i++) ((lg_bf16 *)out)[i] = lg_to_bf16(((const float *)slot)[i]);
+}
+
 luge_status luge_view(luge_optimizer *o, void *const *out, luge_error *err)
 {
     luge_status st = LUGE_OK;
+    const lg_tensor *f;
     if (!o || !out) return lg_fail(err, LUGE_E_ARG, "luge_view: %s is NULL", o ? "out" : "opt");
     LG_TRY(lg_ready(o, err));
     for (int i = 0; i < o->groups; i++) {
@@ -265,6 +326,12 @@ luge_status luge_view(luge_optimizer *o, void *const *out, luge_error *err)
         }
         if (g->m->has_view) lg_pieces_run(o, g, g->m->measures + 1, LG_WHOLE | LG_CUT);
         for (lg_tensor *t = g->t; t < g->t + g->n; t++) t->d.out = NULL;
+    }
+    for (f = o->gradient.t; f < o->gradient.t + o->gradient.n; f++) {
+        const void *slot = f->d.slot[gradient_slot_param_ema_f64];
+        if (!slot) slot = f->d.slot[gradient_slot_slow_weights_f64];
+        if (slot && f->s.n && ((const struct gradient_own_f64 *)(const void *)f->own)->steps > 0)
+            narrow(f, slot, out[f->number]);
     }
 done:
     return st;
