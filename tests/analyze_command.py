@@ -130,7 +130,7 @@ def check_plots():
         done = run("nesterov", "--step", "1,10", "--plot", str(path))
         assert done.returncode == 0, done.stderr
         picture = path.read_text()
-        for text in ("magnitude", "phase", "response", "spectral radius", "step 10", "radius 0.9", "stable left of"):
+        for text in ("magnitude", "phase", "impulse response", "step response", "spectral radius", "step 10", "radius 0.9", "stable left of"):
             assert text in picture, text
 
 

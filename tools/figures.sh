@@ -23,3 +23,6 @@ draw manifold --problem "$hill" --at=-0.5,1 --momentum 0.5 --lr 0.015625 --time 
     --models manifold:1,manifold:2,manifold:3
 draw series --problem "$hill" --at=-0.5,1 --momentum 0.5 --lr 0.015625 --time 1 --start prepared \
     --models series:1,series:2,series:3,series:4
+
+"$luge" analyze nesterov --momentum 0.9 --lr 1 --plot "$to/nesterov.svg" > /dev/null
+"$luge" analyze fsgdm --step 390,11700,58500,117000 --plot "$to/stages.svg" > /dev/null

@@ -2,7 +2,7 @@
 #include "cli/cli_analyze.h"
 #include "experiments/flow.h"
 
-enum { PANELS = 5, CURVES = 12, LEVELS = 5, LOWEST = 12, ROOM = LG_MOMENTA * LG_MAP_CURVATURES };
+enum { PANELS = 6, CURVES = 12, LEVELS = 5, LOWEST = 12, ROOM = LG_MOMENTA * LG_MAP_CURVATURES };
 static const double levels[LEVELS] = { 0.99, 0.95, 0.9, 0.8, 0.6 };
 
 typedef struct picture {
@@ -32,8 +32,7 @@ static void over_steps(picture *p, const lg_analysis *at, size_t steps, size_t x
 static void map_panel(picture *p, const lg_map *map)
 {
     cli_curve *curve = p->curve[p->panels];
-    size_t curves = 1;
-    curve[0] = (cli_curve){ "stable left of", map->stable, map->momentum, LG_MOMENTA, 0, true, false };
+    size_t curves = 0;
     for (int i = 0; i < LG_MOMENTA; i++)
         for (int j = 0; j < LG_MAP_CURVATURES; j++) {
             double *node = p->grid + 3 * (i * LG_MAP_CURVATURES + j);
@@ -45,6 +44,7 @@ static void map_panel(picture *p, const lg_map *map)
         snprintf(p->level[k], sizeof p->level[k], "radius %g", levels[k]);
         if (n) curve[curves++] = (cli_curve){ p->level[k], p->x[k], p->y[k], n, (int)k + 1, true, false };
     }
+    curve[curves++] = (cli_curve){ "stable left of", map->stable, map->momentum, LG_MOMENTA, 0, true, false };
     p->panel[p->panels++] = (cli_panel){
         .label = map->key, .xlabel = "step size times curvature", .xlog = true, .curve = curve, .curves = curves
     };
@@ -63,8 +63,10 @@ luge_status cli_analyze_plot(const char *path, const char *method, const lg_anal
                (cli_panel){ .label = "magnitude", .xlabel = "frequency", .log = true, .xlog = true });
     over_steps(p, at, steps, offsetof(lg_analysis, omega), offsetof(lg_analysis, phase), LG_FREQUENCIES,
                (cli_panel){ .label = "phase", .xlabel = "frequency", .xlog = true });
+    over_steps(p, at, steps, 0, offsetof(lg_analysis, impulse), at->terms,
+               (cli_panel){ .label = "impulse response", .xlabel = "steps after one gradient of 1" });
     over_steps(p, at, steps, 0, offsetof(lg_analysis, response), at->terms,
-               (cli_panel){ .label = "response", .xlabel = "steps of a lasting gradient of 1" });
+               (cli_panel){ .label = "step response", .xlabel = "steps of a lasting gradient of 1" });
     over_steps(p, at, steps, offsetof(lg_analysis, q), offsetof(lg_analysis, radius), LG_CURVATURES,
                (cli_panel){ .label = "spectral radius", .xlabel = "step size times curvature", .xlog = true });
     if (map->key) map_panel(p, map);
