@@ -9,13 +9,16 @@ enum {
     LG_BLOCK = 4096,  /* coordinates between two folds of the lanes         */
     LG_LANES = 16,    /* sums run in so many f64 lanes, on every processor  */
     LG_CARRY = LG_LANES + 1,
+    LG_LARGE = 1 << 18,                          /* coordinates of a tensor whose pieces are not in cache */
     LG_STRETCH = 64,                             /* coordinates that a loop asks for together ..        */
     LG_AHEAD = 2048,                             /* .. when it is so many bytes before them             */
     LG_THREADS = LG_CHUNK / LG_BLOCK * LG_LANES, /* of a CUDA block: a lane of a block of coordinates each */
     LG_MANY = 8,                                 /* most slots of one REPEATED row                     */
     LG_SLOTS = 16,
     LG_INPUTS = 4,
-    LG_SUMS = 8
+    LG_SUMS = 8,
+    LG_VARIANTS = 16,
+    LG_STREAMS = 2 + LG_SLOTS + LG_INPUTS
 };
 enum lg_scope { LG_ROWS, LG_TENSOR, LG_ALL }; /* what a sum runs over       */
 enum lg_op { LG_add, LG_max };                /* max: of magnitudes, from 0 */
@@ -44,15 +47,25 @@ typedef struct lg_data {
     double *c; /* this tensor's constants */
 } lg_data;
 
+/* The streams of a piece that a loop asks for ahead of time, and the bytes of their numbers. */
+typedef struct lg_ahead {
+    int n;
+    struct {
+        const char *at;
+        size_t size;
+    } stream[LG_STREAMS];
+} lg_ahead;
+
 /* A piece of it. */
 typedef struct lg_piece {
     const lg_data *d;
-    const void *g;       /* its gradient: of d, or a filtered copy; starts at the piece's first coordinate    */
-    size_t lo, n, row;   /* row: length of its complete rows, else 0                                          */
-    size_t phase;        /* carry: place of its first coordinate in its block                                 */
-    size_t before;       /* work before it, for sharing                                                       */
-    double *unit, *part; /* its first row's sums and results; its own sums                                    */
-    double *carry;       /* of sums over all tensors: lanes and totals that go on from piece to piece, or NULL */
+    const void *g;         /* its gradient: of d, or a filtered copy; starts at the piece's first coordinate    */
+    size_t lo, n, row;     /* row: length of its complete rows, else 0                                          */
+    size_t phase;          /* carry: place of its first coordinate in its block                                 */
+    size_t before;         /* work before it, for sharing                                                       */
+    double *unit, *part;   /* its first row's sums and results; its own sums                                    */
+    const lg_ahead *ahead; /* NULL: the tensor is small enough to be in cache */
+    double *carry;         /* of sums over all tensors: lanes and totals that go on from piece to piece, or NULL */
 } lg_piece;
 typedef void lg_kernel(const lg_piece *piece, int pass, int variant, int by_row);
 
@@ -65,7 +78,7 @@ struct luge_method {
 };
 
 struct lg_method {
-    const luge_method *entry; /* each table ends with a NULL name */
+    const luge_method *entry;     /* each table ends with a NULL name */
     const char *formula, *smooth; /* smooth: SMOOTH, or "" */
     const lg_setting *hyper;
     const lg_slot *slot;
@@ -101,8 +114,13 @@ extern const lg_method lg_method_gradient_row; /* the optimizer's own passes ove
 #define lg_gradient lg_method_gradient_row
 luge_status lg_isa_pick(const lg_isa **isa, luge_error *err); /* by the processor and LUGE_ISA */
 
-/* Streams that a pass of the method, with its defaults, reads and writes (streams.c). */
-int lg_streams(const luge_method *method, int pass, int *reads, int *writes); /* 0: past the update; -1: no memory */
+/* What a pass reads and writes, a bit for each stream: x, the gradient, slots, inputs (streams.c).  false: no memory.
+ */
+typedef struct lg_streams {
+    uint32_t reads, writes;
+} lg_streams;
+bool lg_streams_of(const lg_isa *isa, const lg_method *m, const void *h, int pass, int variant, lg_streams *found);
+bool lg_streams_usual(const luge_method *method, int pass, lg_streams *found); /* with its defaults */
 
 int lg_setting_row(const lg_setting *s, const char *kind, luge_row *row);
 

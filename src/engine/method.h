@@ -150,7 +150,7 @@
 HYPER(HYPER_WORDS)
 enum { MEASURES(PASS_INDEX) TAG(pass_update), TAG(pass_view), TAG(pass_start) };
 enum { TAG(variants) = 1 SWITCHES(SWITCH_TIMES) };
-static_assert(TAG(variants) <= 16, "at most 16 variants: make a switch a constant of 0 or 1");
+static_assert(TAG(variants) <= (int)LG_VARIANTS, "at most 16 variants: make a switch a constant of 0 or 1");
 enum { SLOTS(SLOT_INDEX) TAG(slots) };
 struct TAG(hyper)  { HYPER(HYPER_FIELD) };
 struct TAG(memory) { MEMORY(MEMORY_FIELD) LOSS(LOSS_FIELD) };

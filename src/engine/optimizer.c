@@ -28,6 +28,7 @@ void lg_group_close(lg_group *g)
     lg_free(g->t);
     lg_free(g->piece);
     lg_free(g->sums);
+    lg_free(g->touched);
     *g = (lg_group){ 0 };
 }
 

@@ -41,7 +41,8 @@ typedef struct lg_group {
 
     lg_piece *piece;
     size_t pieces, work, coordinates, chunks, W; /* W: doubles in a unit */
-    double *sums, *total, *coef, *chunk_part;    /* sums: all of the numbers that plan.c lays out */
+    uint32_t *touched; /* [variant][pass]: streams that are read or written; 0: not yet looked at */
+    double *sums, *total, *coef, *chunk_part; /* sums: all of the numbers that plan.c lays out */
 } lg_group;
 
 typedef struct lg_where {
@@ -80,6 +81,8 @@ size_t lg_plan_bytes(luge_optimizer *o);
 luge_status lg_plan(luge_optimizer *o, luge_error *err); /* once; the state is not yet written */
 void lg_plan_drop(luge_optimizer *o);
 void lg_group_switches(lg_group *g); /* variants and needs of the coming step */
+void lg_group_touches(const luge_optimizer *o,
+                      lg_group *g); /* what the coming step's passes touch of large tensors */
 size_t lg_row_of(const lg_group *g, const lg_tensor *t);
 
 /* step.c */

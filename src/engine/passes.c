@@ -62,9 +62,31 @@ static const void *gradient(const luge_optimizer *o, const lg_group *of, const l
     return to;
 }
 
+/* What a pass touches of a piece of a large tensor.  A gradient that was filtered is in cache. */
+static void look_ahead(const luge_optimizer *o, const lg_group *g, const lg_tensor *t, const lg_piece *w, int pass,
+                       lg_ahead *a)
+{
+    size_t size = lg_size(t->type), real = lg_real_size(t->type);
+    uint32_t touched = g->touched[t->variant * (g->m->measures + 1) + pass];
+    a->n = 0;
+    for (int s = 0; s < LG_STREAMS; s++) {
+        bool slot = s >= 2 && s < 2 + LG_SLOTS;
+        const void *from = s == 0 ? t->d.x : s == 1 ? t->d.g : slot ? t->d.slot[s - 2] : t->d.input[s - 2 - LG_SLOTS];
+        if (!(touched >> s & 1) || !from || (s == 1 && lg_filtered(o))) continue;
+        a->stream[a->n].size = slot ? real : size;
+        a->stream[a->n].at = (const char *)from + w->lo * a->stream[a->n].size;
+        a->n++;
+    }
+}
+
 static void piece_run(const luge_optimizer *o, const lg_group *g, const lg_tensor *t, lg_piece w, int pass)
 {
     int by_row = t->row && (pass >= g->m->measures || g->m->scope(pass) == LG_ROWS);
+    lg_ahead ahead;
+    if (t->s.n >= LG_LARGE && pass <= g->m->measures && g != &o->gradient) {
+        look_ahead(o, g, t, &w, pass, &ahead);
+        w.ahead = &ahead;
+    }
     if (wanted(g, t, pass)) o->isa->kernel[g->m->index][t->type](&w, pass, t->variant, by_row);
 }
 

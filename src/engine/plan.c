@@ -25,6 +25,19 @@ void lg_group_switches(lg_group *g)
     }
 }
 
+/* Without memory for it nothing is asked for ahead of time, and everything else is as it would be. */
+void lg_group_touches(const luge_optimizer *o, lg_group *g)
+{
+    int passes = g->m->measures + 1;
+    for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        uint32_t *touched = g->touched + t->variant * passes;
+        lg_streams found;
+        for (int p = 0; p < passes && t->s.n >= LG_LARGE; p++)
+            if (!touched[p] && lg_streams_of(o->isa, g->m, g->h, p, t->variant, &found))
+                touched[p] = found.reads | found.writes;
+    }
+}
+
 static luge_status group_check(const lg_group *g, luge_error *err)
 {
     const char *rule = g->m->broken(g->h);
@@ -106,6 +119,7 @@ static luge_status group_plan(lg_group *g, luge_error *err)
         units += t->rows + t->last - t->first + 1;
     }
     g->chunks = (g->coordinates + LG_CHUNK - 1) / LG_CHUNK;
+    LG_NEED(g->touched = lg_alloc(LG_VARIANTS * ((size_t)g->m->measures + 1), sizeof *g->touched));
     LG_NEED(g->piece = lg_alloc(g->pieces + 1, sizeof *g->piece));
     LG_NEED(g->sums = lg_alloc((units + g->chunks) * g->W + (g->n + 1) * ncoef + g->n * nown + 1, sizeof *g->sums));
     g->total = g->sums;
@@ -170,6 +184,8 @@ static void group_drop(lg_group *g)
 {
     lg_free(g->piece);
     lg_free(g->sums);
+    lg_free(g->touched);
+    g->touched = NULL;
     g->piece = NULL;
     g->sums = NULL;
 }

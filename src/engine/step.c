@@ -112,6 +112,7 @@ static luge_status take(luge_optimizer *o, const luge_inputs *in, bool *go, luge
     LG_TRY(take_group(&o->gradient, in, err));
     for (int i = 0; i < o->groups; i++) {
         lg_group_switches(&o->group[i]);
+        lg_group_touches(o, &o->group[i]);
         LG_TRY(take_group(&o->group[i], in, err));
     }
     LG_TRY(take_loss(o, in, go, err));

@@ -111,6 +111,7 @@ typedef struct bench {
     luge_optimizer *opt;
     luge_inputs in;
     luge_input extra[LG_INPUTS];
+    const void *input[LG_INPUTS];
     double loss;
     const void *grad[1];
     void *x, *g;
@@ -180,8 +181,14 @@ static luge_status open_optimizer(bench *b, const char *method, luge_type type, 
     b->grad[0] = b->g;
     b->loss = 1;
     b->in = (luge_inputs){ .grad = b->grad, .extra = b->extra, .loss = &b->loss };
-    for (size_t i = 0; luge_method_row(luge_method_find(method), LUGE_INPUTS, i, &row); i++)
-        if (strcmp(row.name, "loss") != 0) b->extra[b->in.extras++] = (luge_input){ row.name, b->grad };
+    for (size_t i = 0; luge_method_row(luge_method_find(method), LUGE_INPUTS, i, &row); i++) {
+        if (!strcmp(row.name, "loss")) continue;
+        void *input = lg_alloc(n, lg_size(type));
+        LG_NEED(b->input[b->in.extras] = input);
+        fill(type, input, n, 1e-3, 104729, 3001, -1);
+        b->extra[b->in.extras] = (luge_input){ row.name, &b->input[b->in.extras] };
+        b->in.extras++;
+    }
 done:
     return st;
 }
@@ -189,16 +196,15 @@ done:
 static luge_status open_streams(bench *b, const luge_method *method, luge_type type, size_t n, luge_error *err)
 {
     luge_status st;
-    int reads, writes;
+    lg_streams found;
 
     LG_TRY(move_pick(&b->loop, err));
     b->words = n * lg_size(type) / sizeof(uint32_t);
     for (int pass = 0; pass <= method->method->measures; pass++) {
-        if (lg_streams(method, pass, &reads, &writes) != 1) {
-            st = lg_fail(err, LUGE_E_MEMORY, "out of memory in %s", __func__);
-            goto done;
-        }
-        LG_TRY(divide(b, reads, writes, err));
+        LG_NEED(lg_streams_usual(method, pass, &found));
+        uint32_t fresh = found.writes & ~found.reads; /* written and not read: a loop of their own */
+        LG_TRY(divide(b, __builtin_popcount(found.reads), __builtin_popcount(found.writes & found.reads), err));
+        LG_TRY(divide(b, 0, __builtin_popcount(fresh), err));
     }
     for (int i = 0; i < b->streams; i++) LG_NEED(b->stream[i] = lg_alloc(b->words, sizeof(uint32_t)));
 done:
@@ -283,6 +289,7 @@ done:
     luge_free(b.opt);
     lg_free(b.x);
     lg_free(b.g);
+    for (size_t i = 0; i < b.in.extras; i++) lg_free((void *)(uintptr_t)b.input[i]);
     for (int i = 0; i < b.streams; i++) lg_free(b.stream[i]);
     return st;
 }
