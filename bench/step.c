@@ -14,7 +14,7 @@ enum { METHODS = sizeof methods / sizeof methods[0] };
 static void memory(const char *method, size_t n, int threads)
 {
     lg_measured m;
-    must(lg_bench_run(method, LUGE_F32, n, threads, &m, &err));
+    must(lg_bench_run(luge_method_find(method), LUGE_F32, n, threads, &m, &err));
     printf("{\"bench\":\"memory\",\"method\":\"%s\",\"n\":%zu,\"threads\":%d,\"gb_per_s\":%.1f,\"fraction_of_copy\":%"
            ".3f}\n",
            method, n, m.threads, m.gb_per_s, m.fraction_of_copy);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The lists that make a file in a folder a method, a problem or a claim.  Nothing else names one.
 
-# list.inc: M(adam, 0) ...     each.inc: the inclusions     formula.inc: FORMULA_adam "its opening comment"
+# list.inc: M(adam) ...     each.inc: the inclusions     formula.inc: FORMULA_adam "its opening comment"
 # levels.inc: L(v2, 2) ...     kernels/adam.c: its loops alone; LUGE_METHOD_UNITS lists these
 function(luge_method_lists)
   set(files)
@@ -12,7 +12,6 @@ function(luge_method_lists)
   set(list "")
   set(each "")
   set(formula "")
-  set(count 0)
   set(units)
   foreach(path IN LISTS files)
     get_filename_component(name ${path} NAME_WE)
@@ -20,12 +19,11 @@ function(luge_method_lists)
       continue()
     endif()
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
-    string(APPEND list "M(${name}, ${count})\n")
+    string(APPEND list "M(${name})\n")
     string(APPEND each "#include \"${path}\"\n#include LOOP\n#include \"engine/end.inc\"\n")
     luge_opening_comment(${path} comment)
     string(APPEND formula "#define FORMULA_${name} ${comment}\n")
     luge_method_unit(${name} ${path})
-    math(EXPR count "${count} + 1")
   endforeach()
   luge_method_unit(gradient ${CMAKE_SOURCE_DIR}/src/engine/gradient.h)
   set(LUGE_METHOD_UNITS ${units} PARENT_SCOPE)

@@ -51,7 +51,7 @@ static void recordings_pass(void **state)
     for (size_t i = 0; i < n; i++) {
         lg_replayed r;
         luge_error err;
-        luge_status st = lg_replay_run(list[i].path, 2, &r, &err);
+        luge_status st = lg_replay_run(list[i].path, 2, luge_method_find, &r, &err);
         if (!list[i].known) {
             assert_int_equal(st, LUGE_E_NAME);
             continue;
@@ -168,9 +168,11 @@ static void altered_gradient_fails(void **state)
         lg_replayed r;
         snprintf(name, sizeof name, "golden/%s.safetensors", file[k]);
         snprintf(path, sizeof path, "%s", shared_path(name));
-        if (lg_replay_run(path, 1, &r, NULL) == LUGE_E_NAME) continue; /* a build of some of the methods */
+        if (lg_replay_run(path, 1, luge_method_find, &r, NULL) == LUGE_E_NAME)
+            continue; /* a build of some of the methods */
         assert_true(r.pass);
-        assert_int_equal(lg_replay_run(altered(path, "grad.mat.2", largest(path, "grad.mat.2"), 1.001), 1, &r, NULL),
+        assert_int_equal(lg_replay_run(altered(path, "grad.mat.2", largest(path, "grad.mat.2"), 1.001), 1,
+                                       luge_method_find, &r, NULL),
                          LUGE_OK);
         assert_false(r.pass);
         assert_true(r.max_rel_error > r.tolerance);
@@ -200,12 +202,14 @@ static void altered_parameter_is_found(void **state)
         snprintf(tensor, sizeof tensor, "%s", e->name);
         snprintf(place, sizeof place, "%.*s", (int)(strlen(tensor) - 2), tensor);
         lg_tensors_free(t);
-        assert_int_equal(lg_replay_run(altered(list[i].path, tensor, largest(list[i].path, tensor), 2), 1, &r, NULL),
+        assert_int_equal(lg_replay_run(altered(list[i].path, tensor, largest(list[i].path, tensor), 2), 1,
+                                       luge_method_find, &r, NULL),
                          LUGE_OK);
         assert_false(r.pass);
         assert_string_equal(r.worst_tensor, place);
         assert_int_equal(r.worst_step, 7);
-        assert_int_equal(lg_replay_run(altered(list[i].path, tensor, 0, HUGE_VAL), 1, &r, NULL), LUGE_OK);
+        assert_int_equal(lg_replay_run(altered(list[i].path, tensor, 0, HUGE_VAL), 1, luge_method_find, &r, NULL),
+                         LUGE_OK);
         assert_false(r.pass);
         assert_true(isinf(r.max_rel_error));
         seen++;
@@ -351,7 +355,7 @@ static void made_recordings(void **state)
         lg_replayed r;
         luge_error err = { 0 };
         const char *path = put(&cases[i]);
-        luge_status st = lg_replay_run(path, 1, &r, &err);
+        luge_status st = lg_replay_run(path, 1, luge_method_find, &r, &err);
         if (!cases[i].says) {
             if (st) fail_msg("%s: %s", cases[i].what, err.text);
             assert_true(r.pass && r.max_rel_error == 0 && r.steps == 1);
@@ -362,7 +366,7 @@ static void made_recordings(void **state)
         if (!st || strncmp(err.text, path, strlen(path)) || !strstr(err.text, cases[i].says))
             fail_msg("%s: \"%s\" lacks \"%s\"", cases[i].what, err.text, cases[i].says);
         assert_false(r.pass);
-        assert_int_equal(lg_replay_run(path, 1, &r, NULL), st);
+        assert_int_equal(lg_replay_run(path, 1, luge_method_find, &r, NULL), st);
     }
 }
 
@@ -372,16 +376,16 @@ static void tolerance_is_of_the_file_or_of_the_type(void **state)
     lg_replayed r;
     (void)state;
 
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(r.tolerance == 1e-10);
     c.meta[3] = (lg_meta){ "tolerance", "0.125" };
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(r.tolerance == 0.125);
     c.meta[3].key = NULL;
     static float g[2] = { 2, 0.5f }, to[2] = { 0, -3.25f };
     const void *data[] = { narrow, g, to };
     for (int i = 0; i < 3; i++) c.entry[i].dtype = LG_DTYPE_F32, c.entry[i].data = data[i];
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(r.tolerance == 3e-4 && r.pass && r.max_rel_error == 0);
 }
 
@@ -394,14 +398,14 @@ static void error_is_the_stated_measure(void **state)
     (void)state;
 
     c.entry[2].data = wrong;
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(fabs(r.max_rel_error - 1e-10) < 1e-19);
     wrong[0] = 0;
     wrong[1] = -3; /* 0.25 / 3.001 */
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(fabs(r.max_rel_error - 0.25 / 3.001) < 1e-16 && !r.pass);
     wrong[0] = (double)NAN;
-    assert_int_equal(lg_replay_run(put(&c), 1, &r, NULL), LUGE_OK);
+    assert_int_equal(lg_replay_run(put(&c), 1, luge_method_find, &r, NULL), LUGE_OK);
     assert_true(isinf(r.max_rel_error) && !r.pass);
     assert_int_equal(r.worst_step, 1);
 }
@@ -415,7 +419,7 @@ static void failed_allocations_are_reported(void **state)
         lg_replayed r;
         luge_error err;
         wrap_fail(n);
-        luge_status st = lg_replay_run(path, 1, &r, &err);
+        luge_status st = lg_replay_run(path, 1, luge_method_find, &r, &err);
         bool failed = wrap_failed();
         assert_int_equal(wrap_live, live);
         assert_int_equal(st, failed ? LUGE_E_MEMORY : LUGE_OK);

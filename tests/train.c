@@ -15,7 +15,7 @@ static lg_train spirals(const char *method)
 {
     return (
         lg_train){ .problem = { .spec = "mlp:hidden=8", .batch = BATCH, .seed = 5, .type = LUGE_F64, .threads = 1 },
-                   .method = method };
+                   .method = luge_method_find(method) };
 }
 
 static const char *const still[] = { "lr=0" };
@@ -118,7 +118,7 @@ static void every_method(void **state)
     for (size_t i = 0; (method = luge_method_at(i)) != NULL; i++) {
         const char *name = luge_method_text(method, LUGE_NAME);
         lg_train train = { .problem = { .spec = quadratic, .type = LUGE_F64, .threads = 1 },
-                           .method = name,
+                           .method = method,
                            .steps = STEPS };
         lg_trained t;
         luge_status st = lg_train_run(&train, &t, &err);
@@ -206,7 +206,7 @@ static void measured(void **state)
     for (long n = 1;; n++) {
         long live = wrap_live;
         wrap_fail(n);
-        luge_status st = lg_bench_run("lamb", LUGE_F64, 4096, 1, &m, &err);
+        luge_status st = lg_bench_run(luge_method_find("lamb"), LUGE_F64, 4096, 1, &m, &err);
         if (!wrap_failed()) {
             assert_int_equal(st, LUGE_OK);
             break;

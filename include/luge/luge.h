@@ -84,6 +84,20 @@ LUGE_API const char *luge_method_text(const luge_method *method, luge_text what)
 LUGE_API int luge_method_row(const luge_method *method, luge_table table, size_t i,
                              luge_row *row); /* 0: past the end */
 
+/* ---- methods of one's own: a method file made into a plugin by `luge cc` ----------------------------
+ *
+ * Loading a plugin runs its code: load only what you would also link.  One that does not fit (of another version or
+ * machine, no plugin, a name that luge has, tables that break a rule) is refused with the reason; most of that is
+ * seen before any of it is run. *out is yours, and its methods are lent until luge_plugin_close: close it after every
+ * optimizer that uses one. Any thread may open and close plugins; opening a file twice gives two handles on the same
+ * code. */
+
+typedef struct luge_plugin luge_plugin;
+
+LUGE_API luge_status luge_plugin_open(luge_plugin **out, const char *path, luge_error *err);
+LUGE_API void luge_plugin_close(luge_plugin *plugin);                                /* NULL is fine      */
+LUGE_API const luge_method *luge_plugin_method(const luge_plugin *plugin, size_t i); /* NULL past the end */
+
 /* ---- an optimizer: groups of tensors, a method for each group, and the state ----------------------- */
 
 typedef enum luge_type { LUGE_F32, LUGE_F64, LUGE_BF16 } luge_type; /* of parameters and gradients   */
@@ -92,10 +106,13 @@ typedef struct luge_optimizer luge_optimizer;
 /* Make an optimizer with one group, number 0, of `method`.  *out is yours; NULL after a failure.
  * The environment variable LUGE_ISA (v2, v3, v4) forces an instruction set level; results do not depend on it. */
 LUGE_API luge_status luge_new(luge_optimizer **out, const char *method, luge_error *err);
+/* The same with a method that one has: of a plugin, or found by name. */
+LUGE_API luge_status luge_new_method(luge_optimizer **out, const luge_method *method, luge_error *err);
 LUGE_API void luge_free(luge_optimizer *opt); /* NULL is fine */
 
 /* One more group, of any method; *group is its number. */
 LUGE_API luge_status luge_group(luge_optimizer *opt, const char *method, int *group, luge_error *err);
+LUGE_API luge_status luge_group_method(luge_optimizer *opt, const luge_method *method, int *group, luge_error *err);
 
 /* Set or read a setting of a group as text: a hyperparameter of its method, or
  *     schedule    factor on the step sizes as the steps go on: "constant", "warmup:steps=100",

@@ -18,8 +18,9 @@ typedef struct cli_texts {
 
 /* Kinds of options: those of settings (core.h; LG_int, LG_word, ... with their ranges), and
  *     CLI_FLAG   bool           CLI_TEXT   const char *, NULL without a default
- *     CLI_TEXTS  cli_texts, one for each time that the option is given */
-enum { CLI_FLAG = 100, CLI_TEXT, CLI_TEXTS };
+ *     CLI_TEXTS  cli_texts, one for each time that the option is given
+ *     CLI_PLUGIN nothing: the file is loaded (plugin.c) */
+enum { CLI_FLAG = 100, CLI_TEXT, CLI_TEXTS, CLI_PLUGIN };
 
 typedef struct cli_option {
     const char *name; /* with its dashes */
@@ -41,7 +42,14 @@ typedef struct cli_command {
     int (*run)(const void *options, const cli_texts *operands);
 } cli_command;
 
-extern const cli_command cli_methods, cli_train, cli_flow, cli_analyze, cli_reproduce, cli_replay, cli_bench;
+/* The row of every command that takes a method. */
+#define CLI_PLUGIN_ROW                                                                                               \
+    {                                                                                                                \
+        "--plugin", CLI_PLUGIN, 0, NULL, NULL, "FILE.so",                                                            \
+            "a method of one's own, made by luge cc; loading it runs its code (repeatable)"                          \
+    }
+
+extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_reproduce, cli_replay, cli_bench;
 
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */
@@ -54,10 +62,20 @@ void cli_help(const cli_command *command);
 
 /* Print "luge COMMAND: what went wrong" and give the exit status that belongs to it. */
 int cli_fail(const char *command, const luge_error *err);
+
+/* ---- methods: luge's own and those of the plugins that this command was given (plugin.c) ---- */
+
+luge_status cli_plugin_load(const char *path, luge_error *err);
+void cli_plugins_release(void);
+const luge_method *cli_plugin_method(void);           /* the first of the plugin that was loaded last */
+const luge_method *cli_method_at(size_t i);           /* by name; NULL past the end */
+const luge_method *cli_method_find(const char *name); /* NULL if there is none      */
 /* The method of that name, or an error that says which one is near. */
 luge_status cli_method(const luge_method **method, const char *name, luge_error *err);
 /* What --momentum sets, or an error that says that the method has no such thing. */
 luge_status cli_momentum_key(const char **key, const luge_method *method, luge_error *err);
+void cli_method_page(const luge_method *method); /* in markdown, on standard output */
+
 /* The name among next(context, 0), (context, 1), ... (NULL ends) that `word` may have meant; NULL: none is near. */
 const char *cli_nearest(const char *word, const char *(*next)(const void *context, size_t i), const void *context);
 int cli_width(const char *utf8); /* columns that it takes */

@@ -16,6 +16,7 @@ static const cli_option table[] = {
       "parameters: of 1024 columns where N is a multiple of that" },
     { "--threads", LG_int, offsetof(options, threads), "0", "[0,1024]", "T", "0: one for each processor" },
     { "--dtype", LG_word, offsetof(options, dtype), "f32", "(f32, f64)", "TYPE", "of the parameters: f32 or f64" },
+    CLI_PLUGIN_ROW,
     { "--json", CLI_FLAG, offsetof(options, json), NULL, NULL, NULL,
       "one JSON object a line, a line for each method" },
     { 0 },
@@ -36,7 +37,7 @@ static luge_status measure(const options *o, const char *name, cli_progress *pro
 {
     static const char *const dtype[] = { [LUGE_F32] = "f32", [LUGE_F64] = "f64" };
     lg_measured m;
-    luge_status st = lg_bench_run(name, (luge_type)o->dtype, (size_t)o->n, (int)o->threads, &m, err);
+    luge_status st = lg_bench_run(cli_method_find(name), (luge_type)o->dtype, (size_t)o->n, (int)o->threads, &m, err);
 
     cli_progress_clear(progress);
     if (st) return st;
@@ -59,7 +60,7 @@ static bool name_at(const options *o, size_t i, char name[64])
     const char *list = o->methods;
 
     if (!list)
-        return (method = luge_method_at(i)) != NULL &&
+        return (method = cli_method_at(i)) != NULL &&
                snprintf(name, 64, "%s", luge_method_text(method, LUGE_NAME)) > 0;
     for (size_t k = 0; k <= i; k++)
         if (!next_name(&list, name)) return false;

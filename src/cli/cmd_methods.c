@@ -7,6 +7,7 @@ typedef struct options {
 } options;
 
 static const cli_option table[] = {
+    CLI_PLUGIN_ROW,
     { "--markdown", CLI_FLAG, offsetof(options, markdown), NULL, NULL, NULL,
       "the page of the documentation; without a name its index" },
     { "--json", CLI_FLAG, offsetof(options, json), NULL, NULL, NULL,
@@ -68,7 +69,7 @@ static double bytes_per_parameter(const luge_method *method)
     luge_error err;
     size_t shape[2] = { 1024, 1024 }, bytes = 0;
     float never_used;
-    bool good = !luge_new(&opt, luge_method_text(method, LUGE_NAME), &err) &&
+    bool good = !luge_new_method(&opt, method, &err) &&
                 !luge_add(opt, 0, "w", LUGE_F32, &never_used, 2, shape, &err) && !luge_state_bytes(opt, &bytes, &err);
     luge_free(opt);
     return good ? (double)bytes / (double)(shape[0] * shape[1]) : (double)NAN;
@@ -213,7 +214,7 @@ static void aliases_markdown(const luge_method *method)
     const luge_method *other;
     bool any = false;
 
-    for (size_t i = 0; (other = luge_method_at(i)) != NULL; i++) {
+    for (size_t i = 0; (other = cli_method_at(i)) != NULL; i++) {
         if (!is_alias(other) || strcmp(luge_method_text(other, LUGE_BASE), name_of(method)) != 0) continue;
         if (!any) printf("\n## Aliases\n\n");
         any = true;
@@ -242,7 +243,7 @@ static void evidence_markdown(const luge_method *method)
     }
 }
 
-static void method_markdown(const luge_method *method)
+void cli_method_page(const luge_method *method)
 {
     char text[32];
     printf("# %s\n\n", luge_method_text(method, LUGE_TITLE));
@@ -265,7 +266,7 @@ static void list_text(void)
     int name = 4, title = 5;
     char text[32];
 
-    for (size_t i = 0; (method = luge_method_at(i)) != NULL; i++) {
+    for (size_t i = 0; (method = cli_method_at(i)) != NULL; i++) {
         int n = cli_width(name_of(method)), t = cli_width(luge_method_text(method, LUGE_TITLE));
         name = n > name ? n : name;
         title = t > title ? t : title;
@@ -273,7 +274,7 @@ static void list_text(void)
     cli_column("name", name + 2);
     cli_column("title", title + 2);
     printf("%-14s%s\n", "kind", "bytes per parameter");
-    for (size_t i = 0; (method = luge_method_at(i)) != NULL; i++) {
+    for (size_t i = 0; (method = cli_method_at(i)) != NULL; i++) {
         cli_column(name_of(method), name + 2);
         cli_column(luge_method_text(method, LUGE_TITLE), title + 2);
         printf("%-14s%s\n", luge_method_text(method, LUGE_KIND), cli_digits(text, bytes_per_parameter(method), 4));
@@ -288,7 +289,7 @@ static void list_markdown(void)
 
     printf("# Methods\n\nBytes are those of the state for each f32 parameter, with the default settings.\n\n"
            "| name | title | kind | bytes | reference |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; (method = luge_method_at(i)) != NULL; i++) {
+    for (size_t i = 0; (method = cli_method_at(i)) != NULL; i++) {
         printf("| [`%s`](methods/%s.md) | %s | %s | %s |", name_of(method), name_of(method),
                luge_method_text(method, LUGE_TITLE), luge_method_text(method, LUGE_KIND),
                cli_digits(text, bytes_per_parameter(method), 4));
@@ -312,12 +313,12 @@ static int run(const void *context, const cli_texts *operands)
         if (o->json)
             method_json(method);
         else if (o->markdown)
-            method_markdown(method);
+            cli_method_page(method);
         else
             method_text(method);
     }
     if (operands->n) return CLI_GOOD;
-    for (size_t i = 0; o->json && (method = luge_method_at(i)) != NULL; i++) method_json(method);
+    for (size_t i = 0; o->json && (method = cli_method_at(i)) != NULL; i++) method_json(method);
     if (!o->json) (o->markdown ? list_markdown : list_text)();
     return CLI_GOOD;
 }
@@ -330,6 +331,7 @@ const cli_command cli_methods = {
     .examples = "  luge methods\n"
                 "  luge methods adamw\n"
                 "  luge methods lion --markdown\n"
+                "  luge methods --plugin mymethod.so mymethod\n"
                 "  luge methods --json | jq -r .name\n",
     .most = SIZE_MAX,
     .size = sizeof(options),

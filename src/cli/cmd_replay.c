@@ -10,6 +10,7 @@ typedef struct options {
 static const cli_option table[] = {
     { "--threads", LG_int, offsetof(options, threads), "0", "[0,1024]", "T",
       "0: one for each processor; results do not depend on it" },
+    CLI_PLUGIN_ROW,
     { "--json", CLI_FLAG, offsetof(options, json), NULL, NULL, NULL, "one JSON object a line, a line for each file" },
     { 0 },
 };
@@ -38,7 +39,7 @@ static bool replay(const options *o, const char *file, cli_progress *progress)
 {
     lg_replayed result;
     luge_error err;
-    luge_status st = lg_replay_run(file, (int)o->threads, &result, &err);
+    luge_status st = lg_replay_run(file, (int)o->threads, cli_method_find, &result, &err);
 
     cli_progress_clear(progress);
     if (st) return cli_fail("replay", &err), false;

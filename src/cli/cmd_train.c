@@ -22,6 +22,7 @@ static const cli_option table[] = {
       "the first N rows train, the rest test; 0: the last fifth tests" },
     { "--hidden", CLI_TEXT, offsetof(options, hidden), NULL, NULL, "N,N,...", "widths of a network's hidden layers" },
     { "--at", CLI_TEXT, offsetof(options, at), NULL, NULL, "X,Y,...", "start point of a problem that is a formula" },
+    CLI_PLUGIN_ROW,
     { "--method", CLI_TEXT, offsetof(options, method), NULL, NULL, "NAME", "the method; luge methods lists them" },
     { "--set", CLI_TEXTS, offsetof(options, set), NULL, NULL, "KEY=VALUE", "a hyperparameter of the method" },
     { "--lr", CLI_TEXT, offsetof(options, lr), NULL, NULL, "V", "step size of the method" },
@@ -220,7 +221,7 @@ static luge_status all_settings(const options *o, const char **set, char text[SH
     luge_status st = LUGE_OK;
     size_t n = 0;
 
-    if (o->momentum) LG_TRY(cli_momentum_key(&key[1], luge_method_find(o->method), err));
+    if (o->momentum) LG_TRY(cli_momentum_key(&key[1], cli_method_find(o->method), err));
     for (int i = 0; i < SHORT; i++) {
         if (!value[i]) continue;
         snprintf(text[i], LG_TEXT, "%s=%s", key[i], value[i]);
@@ -256,7 +257,7 @@ static luge_status train(const options *o, lg_trained *result, luge_error *err)
     char made[LG_TEXT], text[SHORT][LG_TEXT];
     const char *spec, **set = NULL;
     view v = { .o = o, .epochs = o->epochs > 0 };
-    lg_train run = { .method = o->method,
+    lg_train run = { .method = cli_method_find(o->method),
                      .option = o->option.v,
                      .option_count = o->option.n,
                      .steps = o->steps,

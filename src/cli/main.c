@@ -2,8 +2,8 @@
 #include "cli/cli.h"
 #include <string.h>
 
-static const cli_command *const commands[] = { &cli_methods,   &cli_train,  &cli_flow, &cli_analyze,
-                                               &cli_reproduce, &cli_replay, &cli_bench };
+static const cli_command *const commands[] = { &cli_methods, &cli_train,     &cli_cc,     &cli_flow,
+                                               &cli_analyze, &cli_reproduce, &cli_replay, &cli_bench };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char *command_name(const void *context, size_t i)
@@ -67,6 +67,7 @@ static int run(const cli_command *command, int argc, char **argv)
         status = command->run(options, &operands);
     cli_release(command, options, &operands);
     lg_free(options);
+    cli_plugins_release();
     if ((fflush(stdout) || ferror(stdout)) && status == CLI_GOOD) {
         lg_fail(&err, LUGE_E_IO, "standard output could not be written");
         status = cli_fail(command->name, &err);

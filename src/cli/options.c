@@ -54,6 +54,7 @@ static luge_status put(const cli_option *row, void *options, const char *value, 
         *(const char **)(void *)at = value;
         return LUGE_OK;
     }
+    if (row->kind == CLI_PLUGIN) return cli_plugin_load(value, err);
     if (row->kind == CLI_TEXTS) return push((cli_texts *)(void *)at, value, err);
     luge_status st = lg_setting_set("", &typed, options, value, err);
     if (st) memmove(err->text, err->text + 2, strlen(err->text) - 1); /* the owner, which is nobody: ": " */

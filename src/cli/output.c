@@ -48,22 +48,6 @@ const char *cli_nearest(const char *word, const char *(*next)(const void *contex
     return best;
 }
 
-static const char *method_name(const void *context, size_t i)
-{
-    const luge_method *method = luge_method_at(i);
-    (void)context;
-    return method ? luge_method_text(method, LUGE_NAME) : NULL;
-}
-
-luge_status cli_method(const luge_method **method, const char *name, luge_error *err)
-{
-    const char *near;
-    if ((*method = luge_method_find(name)) != NULL) return LUGE_OK;
-    near = cli_nearest(name, method_name, NULL);
-    return lg_fail(err, LUGE_E_NAME, "there is no method \"%s\"%s%s%s; luge methods lists them", name,
-                   near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
-}
-
 luge_status cli_momentum_key(const char **key, const luge_method *method, luge_error *err)
 {
     const char *name = luge_method_text(method, LUGE_NAME);

@@ -18,7 +18,9 @@ enum {
     LG_INPUTS = 4,
     LG_SUMS = 8,
     LG_VARIANTS = 16,
-    LG_STREAMS = 2 + LG_SLOTS + LG_INPUTS
+    LG_STREAMS = 2 + LG_SLOTS + LG_INPUTS,
+    LG_COEFS = 256,
+    LG_LEVELS = 5 /* instruction set levels by number: 0 (not x86), 2, 3, 4 */
 };
 enum lg_scope { LG_ROWS, LG_TENSOR, LG_ALL }; /* what a sum runs over       */
 enum lg_op { LG_add, LG_max };                /* max: of magnitudes, from 0 */
@@ -85,9 +87,10 @@ struct lg_method {
     const lg_scalar *input, *memory, *own;
     const lg_sum *sum;
     const lg_evidence *evidence;
-    const char *const *pass, *loss; /* loss: what it is to the method, "" to others; the last of its memory */
+    const char *const *pass, *loss;  /* loss: what it is to the method, "" to others; the last of its memory */
+    lg_kernel *const *const *kernel; /* [level][luge_type]; NULL: this build has no loops for that level */
     size_t hyper_size, coef_size, memory_size, own_size, unit_size;
-    int measures, has_view, index;        /* passes: 0 .. measures-1, then the update, the view, the start */
+    int measures, has_view;               /* passes: 0 .. measures-1, then the update, the view, the start */
     const char *(*broken)(const void *h); /* the rule that the settings break, or NULL */
     int (*variant)(const void *h, double k, const lg_shape *t);
     void (*counts)(const void *h, double k, const lg_shape *t, int *slots, int *inputs);
@@ -104,22 +107,17 @@ struct lg_method {
                   void *slots); /* complex; method without sums; g NULL: the slots' start */
 };
 
-typedef struct lg_isa {
-    const char *name;
-    lg_kernel *const *const *kernel; /* [method][luge_type] */
-} lg_isa;
-
 extern const lg_method *const lg_methods[];    /* ends with NULL */
 extern const lg_method lg_method_gradient_row; /* the optimizer's own passes over gradients (gradient.h) */
 #define lg_gradient lg_method_gradient_row
-luge_status lg_isa_pick(const lg_isa **isa, luge_error *err); /* by the processor and LUGE_ISA */
+luge_status lg_isa_pick(int *level, luge_error *err); /* by the processor and LUGE_ISA */
 
 /* What a pass reads and writes, a bit for each stream: x, the gradient, slots, inputs (streams.c).  false: no memory.
  */
 typedef struct lg_streams {
     uint32_t reads, writes;
 } lg_streams;
-bool lg_streams_of(const lg_isa *isa, const lg_method *m, const void *h, int pass, int variant, lg_streams *found);
+bool lg_streams_of(int level, const lg_method *m, const void *h, int pass, int variant, lg_streams *found);
 bool lg_streams_usual(const luge_method *method, int pass, lg_streams *found); /* with its defaults */
 
 int lg_setting_row(const lg_setting *s, const char *kind, luge_row *row);

@@ -10,7 +10,7 @@
 #define REAL 16
 #include "each.inc"
 typedef void lg_launch(const lg_piece *, unsigned count, int pass, int variant, cudaStream_t);
-#define M(n, i) { n##_launch_f32<0>, n##_launch_f64<0>, n##_launch_bf16<0> },
+#define M(n) { n##_launch_f32<0>, n##_launch_f64<0>, n##_launch_bf16<0> },
 extern lg_launch *const lg_cuda[][3];
 lg_launch *const lg_cuda[][3] = {
 #include "list.inc"

@@ -114,7 +114,7 @@ static luge_status groups_in(const reader *r, const luge_optimizer *o, luge_opti
         if (strcmp(want, have))
             return lg_fail(err, LUGE_E_NAME, "%s: group %d is of method \"%.60s\", and the optimizer's is %s",
                            r->path, i, have, want);
-        if (i > 0) LG_TRY(luge_group(n, want, &made, err));
+        if (i > 0) LG_TRY(luge_group_method(n, o->group[i].entry, &made, err));
         lg_group *g = &n->group[i];
         LG_TRY(settings_in(r, g, json_object_get(from, "settings"), err));
         LG_TRY(lg_schedule_parse(&g->schedule, text_in(from, "schedule"), err));
@@ -300,8 +300,8 @@ luge_status luge_load(luge_optimizer *o, const char *path, luge_error *err)
     LG_TRY(lg_tensors_read(&file, path, err));
     r.file = file;
     LG_TRY(open_file(&r, err));
-    LG_TRY(luge_new(&n, o->group[0].entry->name, err));
-    n->isa = o->isa;
+    LG_TRY(luge_new_method(&n, o->group[0].entry, err));
+    n->level = o->level;
     LG_TRY(fill(&r, o, n, err));
     commit(&r, o, n);
 done:

@@ -35,18 +35,34 @@ void lg_group_close(lg_group *g)
 /* The name that messages about options bear. */
 static const luge_method options = { "option", "", "", "", "", &lg_gradient };
 
-luge_status luge_new(luge_optimizer **out, const char *method, luge_error *err)
+static luge_status method_named(const luge_method **method, const char *name, luge_error *err)
+{
+    *method = luge_method_find(name);
+    if (*method) return LUGE_OK;
+    return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them", name ? name : "");
+}
+
+luge_status luge_new(luge_optimizer **out, const char *name, luge_error *err)
+{
+    const luge_method *method;
+    if (!out) return lg_fail(err, LUGE_E_ARG, "luge_new: out is NULL");
+    *out = NULL;
+    luge_status st = method_named(&method, name, err);
+    return st ? st : luge_new_method(out, method, err);
+}
+
+luge_status luge_new_method(luge_optimizer **out, const luge_method *method, luge_error *err)
 {
     luge_status st = LUGE_OK;
     luge_optimizer *o = NULL;
     int group;
 
-    if (!out) return lg_fail(err, LUGE_E_ARG, "luge_new: out is NULL");
+    if (!out) return lg_fail(err, LUGE_E_ARG, "luge_new_method: out is NULL");
     *out = NULL;
     LG_NEED(o = lg_alloc(1, sizeof *o));
-    LG_TRY(lg_isa_pick(&o->isa, err));
+    LG_TRY(lg_isa_pick(&o->level, err));
     LG_TRY(lg_group_open(&o->gradient, &options, err));
-    LG_TRY(luge_group(o, method, &group, err));
+    LG_TRY(luge_group_method(o, method, &group, err));
     *out = o;
     o = NULL;
 done:
@@ -70,19 +86,25 @@ void luge_free(luge_optimizer *o)
     lg_free(o);
 }
 
-luge_status luge_group(luge_optimizer *o, const char *method, int *group, luge_error *err)
+luge_status luge_group(luge_optimizer *o, const char *name, int *group, luge_error *err)
+{
+    const luge_method *method;
+    if (!o || !group) return lg_fail(err, LUGE_E_ARG, "luge_group: %s is NULL", o ? "group" : "opt");
+    luge_status st = method_named(&method, name, err);
+    return st ? st : luge_group_method(o, method, group, err);
+}
+
+luge_status luge_group_method(luge_optimizer *o, const luge_method *method, int *group, luge_error *err)
 {
     luge_status st = LUGE_OK;
-    const luge_method *entry = method ? luge_method_find(method) : NULL;
-    if (!o || !group) return lg_fail(err, LUGE_E_ARG, "luge_group: %s is NULL", o ? "group" : "opt");
-    if (!entry)
-        return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them",
-                       method ? method : "");
-    if (o->planned) return lg_fail(err, LUGE_E_ARG, "group of %s: groups are added before the first step", method);
+    if (!o || !method || !group)
+        return lg_fail(err, LUGE_E_ARG, "luge_group_method: %s is NULL", !o ? "opt" : method ? "group" : "method");
+    if (o->planned)
+        return lg_fail(err, LUGE_E_ARG, "group of %s: groups are added before the first step", method->name);
     lg_group *grown = lg_grow(o->group, (size_t)o->groups, (size_t)o->groups + 1, sizeof *grown);
     LG_NEED(grown);
     o->group = grown;
-    LG_TRY(lg_group_open(&grown[o->groups], entry, err));
+    LG_TRY(lg_group_open(&grown[o->groups], method, err));
     *group = o->groups++;
 done:
     return st;

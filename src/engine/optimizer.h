@@ -51,7 +51,7 @@ typedef struct lg_where {
 } lg_where;
 
 struct luge_optimizer {
-    const lg_isa *isa;
+    int level;                 /* of the instruction set */
     lg_group *group, gradient; /* gradient: every tensor once more, with the passes of gradient.h */
     int groups;
     lg_where *where; /* of each tensor by its number */

@@ -58,7 +58,7 @@ static const void *gradient(const luge_optimizer *o, const lg_group *of, const l
     for (int q = 0; q < LG_SLOTS; q++)
         if (d.slot[q]) d.slot[q] = (char *)d.slot[q] + lo * lg_real_size(t->type);
     lg_piece w = { .d = &d, .g = d.x, .n = n };
-    o->isa->kernel[lg_gradient.index][t->type](&w, o->gradient.m->measures + 1, f->variant, 0);
+    lg_gradient.kernel[o->level][t->type](&w, o->gradient.m->measures + 1, f->variant, 0);
     return to;
 }
 
@@ -87,7 +87,7 @@ static void piece_run(const luge_optimizer *o, const lg_group *g, const lg_tenso
         look_ahead(o, g, t, &w, pass, &ahead);
         w.ahead = &ahead;
     }
-    if (wanted(g, t, pass)) o->isa->kernel[g->m->index][t->type](&w, pass, t->variant, by_row);
+    if (wanted(g, t, pass)) g->m->kernel[o->level][t->type](&w, pass, t->variant, by_row);
 }
 
 typedef struct job {

@@ -33,7 +33,7 @@ void lg_group_touches(const luge_optimizer *o, lg_group *g)
         uint32_t *touched = g->touched + t->variant * passes;
         lg_streams found;
         for (int p = 0; p < passes && t->s.n >= LG_LARGE; p++)
-            if (!touched[p] && lg_streams_of(o->isa, g->m, g->h, p, t->variant, &found))
+            if (!touched[p] && lg_streams_of(o->level, g->m, g->h, p, t->variant, &found))
                 touched[p] = found.reads | found.writes;
     }
 }

@@ -8,7 +8,7 @@ enum probe { SAME, OTHER, NOT_A_NUMBER };
 
 typedef struct bench {
     double stream[LG_STREAMS][N]; /* x, g, slots, inputs */
-    double unit[UNITS], carry[LG_SUMS * LG_CARRY], coef[256];
+    double unit[UNITS], carry[LG_SUMS * LG_CARRY], coef[LG_COEFS];
 } bench;
 
 static void fill(bench *b, int changed, enum probe how)
@@ -24,7 +24,7 @@ static void fill(bench *b, int changed, enum probe how)
         }
 }
 
-static void run(const lg_isa *isa, const lg_method *m, int pass, int variant, bench *b)
+static void run(int level, const lg_method *m, int pass, int variant, bench *b)
 {
     lg_data d = { .x = b->stream[0], .g = b->stream[1], .c = b->coef };
     bool all = pass < m->measures && m->scope(pass) == LG_ALL, rows = pass < m->measures && m->scope(pass) == LG_ROWS;
@@ -32,7 +32,7 @@ static void run(const lg_isa *isa, const lg_method *m, int pass, int variant, be
     for (int q = 0; q < LG_INPUTS; q++) d.input[q] = b->stream[2 + LG_SLOTS + q];
     lg_piece w = { .d = &d, .g = d.g, .n = N, .row = rows ? SIDE : 0, .unit = b->unit, .part = b->unit };
     w.carry = all ? b->carry : NULL;
-    isa->kernel[m->index][LUGE_F64](&w, pass, variant, rows);
+    m->kernel[level][LUGE_F64](&w, pass, variant, rows);
 }
 
 /* Does changing stream s change anything that is not s itself, or s where it is written? */
@@ -48,7 +48,7 @@ static bool reads(const bench *before, const bench *base, const bench *other, in
 }
 
 /* The constants are those of a late step.  A factor may be 0 then: what is not a number shows that it was used. */
-static lg_streams probe(const lg_isa *isa, const lg_method *m, const void *h, int pass, int variant, bench *b)
+static lg_streams probe(int level, const lg_method *m, const void *h, int pass, int variant, bench *b)
 {
     lg_streams found = { 0, 0 };
     void *memory = b[2].stream[0], *own = b[2].stream[1]; /* room that is free until the first run */
@@ -59,22 +59,22 @@ static lg_streams probe(const lg_isa *isa, const lg_method *m, const void *h, in
     memcpy(b[2].coef, b[1].coef, sizeof b->coef);
     fill(&b[0], -1, SAME);
     fill(&b[1], -1, SAME);
-    run(isa, m, pass, variant, &b[1]);
+    run(level, m, pass, variant, &b[1]);
     for (int s = 0; s < LG_STREAMS; s++) {
         if (memcmp(b[0].stream[s], b[1].stream[s], sizeof b->stream[s])) found.writes |= 1u << s;
         for (enum probe how = OTHER; how <= NOT_A_NUMBER; how++) {
             fill(&b[2], s, how);
-            run(isa, m, pass, variant, &b[2]);
+            run(level, m, pass, variant, &b[2]);
             if (reads(&b[0], &b[1], &b[2], s)) found.reads |= 1u << s;
         }
     }
     return found;
 }
 
-bool lg_streams_of(const lg_isa *isa, const lg_method *m, const void *h, int pass, int variant, lg_streams *found)
+bool lg_streams_of(int level, const lg_method *m, const void *h, int pass, int variant, lg_streams *found)
 {
     bench *b = lg_alloc(3, sizeof *b);
-    if (b) *found = probe(isa, m, h, pass, variant, b);
+    if (b) *found = probe(level, m, h, pass, variant, b);
     lg_free(b);
     return b != NULL;
 }
@@ -83,13 +83,13 @@ bool lg_streams_usual(const luge_method *method, int pass, lg_streams *found)
 {
     const lg_method *m = method->method;
     static const lg_shape t = { "w", 2, { SIDE, SIDE }, N };
-    const lg_isa *isa;
+    int level;
     lg_group g = { 0 };
-    bool ok = !lg_isa_pick(&isa, NULL) && !lg_group_open(&g, method, NULL);
+    bool ok = !lg_isa_pick(&level, NULL) && !lg_group_open(&g, method, NULL);
 
     *found = (lg_streams){ 0, 0 };
     if (ok && (pass == m->measures || m->when(g.h, pass, LATE, &t)))
-        ok = lg_streams_of(isa, m, g.h, pass, m->variant(g.h, LATE, &t), found);
+        ok = lg_streams_of(level, m, g.h, pass, m->variant(g.h, LATE, &t), found);
     lg_group_close(&g);
     return ok;
 }

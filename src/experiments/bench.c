@@ -93,9 +93,9 @@ __attribute__((target("arch=x86-64-v4"))) static uint32_t move_v4(uint32_t *cons
 /* The loop at the level that the optimizer's kernels run at. */
 static luge_status move_pick(move_loop **loop, luge_error *err)
 {
-    const lg_isa *isa;
-    luge_status st = lg_isa_pick(&isa, err);
-    if (!st) *loop = !strcmp(isa->name, "v4") ? move_v4 : !strcmp(isa->name, "v3") ? move_v3 : move_plain;
+    int level;
+    luge_status st = lg_isa_pick(&level, err);
+    if (!st) *loop = level == 4 ? move_v4 : level == 3 ? move_v3 : move_plain;
     return st;
 }
 
@@ -163,14 +163,14 @@ static void fill(luge_type type, void *to, size_t n, double scale, size_t factor
     }
 }
 
-static luge_status open_optimizer(bench *b, const char *method, luge_type type, size_t n, luge_error *err)
+static luge_status open_optimizer(bench *b, const luge_method *method, luge_type type, size_t n, luge_error *err)
 {
     luge_status st;
     luge_row row;
     char threads[16];
     size_t wide = n % 1024 == 0, shape[2] = { wide ? n / 1024 : n, 1024 };
 
-    LG_TRY(luge_new(&b->opt, method, err));
+    LG_TRY(luge_new_method(&b->opt, method, err));
     snprintf(threads, sizeof threads, "%d", b->threads);
     LG_TRY(luge_option(b->opt, "threads", threads, err));
     LG_NEED(b->x = lg_alloc(n, lg_size(type)));
@@ -272,7 +272,7 @@ done:
     return st;
 }
 
-luge_status lg_bench_run(const char *method, luge_type type, size_t n, int threads, lg_measured *result,
+luge_status lg_bench_run(const luge_method *method, luge_type type, size_t n, int threads, lg_measured *result,
                          luge_error *err)
 {
     luge_status st;
@@ -283,7 +283,7 @@ luge_status lg_bench_run(const char *method, luge_type type, size_t n, int threa
         return lg_fail(err, LUGE_E_ARG, "bf16 cannot be measured beside a copy as yet; f32 and f64 can");
     if (n == 0 || n > SIZE_MAX / 64) return lg_fail(err, LUGE_E_ARG, "n = %zu parameters: at least 1", n);
     LG_TRY(open_optimizer(&b, method, type, n, err));
-    LG_TRY(open_streams(&b, luge_method_find(method), type, n, err));
+    LG_TRY(open_streams(&b, method, type, n, err));
     LG_TRY(measure(&b, type, n, result, err));
 done:
     luge_free(b.opt);

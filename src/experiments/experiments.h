@@ -22,7 +22,7 @@ typedef struct lg_points {
 
 typedef struct lg_train {
     lg_problem_request problem; /* type may be BF16: parameters and gradients are stored so, arithmetic is F32 */
-    const char *method;
+    const luge_method *method;
     const char *const
         *set; /* "key=value" settings of the method; "lr" and "schedule" too, whose total may be left out */
     size_t set_count;
@@ -56,7 +56,9 @@ typedef struct lg_replayed {
     bool pass;
 } lg_replayed;
 
-luge_status lg_replay_run(const char *path, int threads, lg_replayed *result, luge_error *err);
+/* find: the method of a name, as luge_method_find, or NULL. */
+luge_status lg_replay_run(const char *path, int threads, const luge_method *(*find)(const char *name),
+                          lg_replayed *result, luge_error *err);
 
 /* ---- bench (bench.c) ---- */
 
@@ -67,7 +69,7 @@ typedef struct lg_measured {
 
 /* A method's step beside a loop that moves the same streams, in turns, medians.  All inputs that the method asks for
  * are there.  threads 0: OpenMP's choice. */
-luge_status lg_bench_run(const char *method, luge_type type, size_t n, int threads, lg_measured *result,
+luge_status lg_bench_run(const luge_method *method, luge_type type, size_t n, int threads, lg_measured *result,
                          luge_error *err);
 
 #endif

@@ -340,17 +340,18 @@ done:
 
 /* ---- the whole ---- */
 
-static luge_status open_method(replay *r, int threads, luge_error *err)
+static luge_status open_method(replay *r, int threads, const luge_method *(*find_method)(const char *name),
+                               luge_error *err)
 {
     luge_status st = LUGE_OK;
     const char *name = lg_tensors_meta(r->file, "method");
     char text[16];
 
     if (!name) LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: metadata method is missing", r->path));
-    if (!(r->method = luge_method_find(name)))
+    if (!(r->method = find_method(name)))
         LG_TRY(lg_fail(err, LUGE_E_NAME, "%s: there is no method '%s'", r->path, lg_show(name, strlen(name)).text));
     snprintf(r->result->method, sizeof r->result->method, "%s", name);
-    LG_TRY(luge_new(&r->opt, name, err));
+    LG_TRY(luge_new_method(&r->opt, r->method, err));
     snprintf(text, sizeof text, "%d", threads);
     LG_TRY(luge_option(r->opt, "threads", text, err));
 done:
@@ -376,7 +377,8 @@ static void close_replay(replay *r)
     lg_tensors_free(r->file);
 }
 
-luge_status lg_replay_run(const char *path, int threads, lg_replayed *result, luge_error *err)
+luge_status lg_replay_run(const char *path, int threads, const luge_method *(*find_method)(const char *name),
+                          lg_replayed *result, luge_error *err)
 {
     luge_status st = LUGE_OK;
     luge_error own;
@@ -391,7 +393,7 @@ luge_status lg_replay_run(const char *path, int threads, lg_replayed *result, lu
         st = lg_replay_polar(path, r.file, threads, result, err);
         goto done;
     }
-    LG_TRY(open_method(&r, threads, err));
+    LG_TRY(open_method(&r, threads, find_method, err));
     LG_TRY(set_all(&r, err));
     LG_TRY(add_tensors(&r, err));
     LG_TRY(add_feeds(&r, err));

@@ -106,7 +106,7 @@ luge_status lg_identity_make(lg_identity **out, const lg_train *train, luge_erro
     LG_TRY(add_number(id, "batch", problem->batch, err));
     LG_TRY(add_number(id, "seed", problem->seed, err));
     LG_TRY(add(id, "precision", precision[problem->type], err));
-    LG_TRY(add(id, "method", train->method, err));
+    LG_TRY(add(id, "method", luge_method_text(train->method, LUGE_NAME), err));
     LG_TRY(add_options(id, train, err));
     *out = id;
     id = NULL;

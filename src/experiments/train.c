@@ -159,8 +159,8 @@ static luge_status optimizer_make(run *r, luge_error *err)
 {
     luge_status st;
 
-    LG_TRY(luge_new(&r->opt, r->in->method, err));
-    r->method = luge_method_find(r->in->method);
+    LG_TRY(luge_new_method(&r->opt, r->in->method, err));
+    r->method = r->in->method;
     LG_TRY(settings(r, err));
     for (size_t i = 0; i < r->tensors; i++) {
         const lg_shape *t = lg_problem_tensor(r->problem, i);
@@ -307,8 +307,8 @@ static luge_status inputs(run *r, const size_t *row, size_t n, luge_inputs *in, 
             in->extras = 1;
         } else {
             return lg_fail(err, LUGE_E_INPUT,
-                           "%s needs %s (%s), which training cannot supply; it can: loss, hutchinson", r->in->method,
-                           input.name, input.text);
+                           "%s needs %s (%s), which training cannot supply; it can: loss, hutchinson",
+                           luge_method_text(r->method, LUGE_NAME), input.name, input.text);
         }
     }
 done:
