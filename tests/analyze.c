@@ -331,7 +331,7 @@ static void conventions_are_the_same_method(void **state)
 static void an_analysis_is_whole(void **state)
 {
     const char *const set[] = { "momentum=0.4444444444444444", "lr=1" };
-    lg_analyze a = { .method = "heavy_ball",
+    lg_analyze a = { .method = luge_method_find("heavy_ball"),
                      .set = set,
                      .set_count = 2,
                      .x = 1,
@@ -360,7 +360,9 @@ static void an_analysis_is_whole(void **state)
 
 static luge_status everything(void)
 {
-    lg_analyze a = { .method = "heavy_ball", .x = 1, .g = 1, .condition = 4, .curvature = 1, .terms = 3 };
+    lg_analyze a = {
+        .method = luge_method_find("heavy_ball"), .x = 1, .g = 1, .condition = 4, .curvature = 1, .terms = 3
+    };
     static lg_analysis out;
     return lg_analyze_at(&a, 2, &out, &err);
 }

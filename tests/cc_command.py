@@ -9,6 +9,8 @@ LUGE_BUILD is the build folder that is installed; the rest is as in command.py."
 import json
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -147,6 +149,55 @@ class Making(Plugin):
         twice = user.luge("cc", self.write(DRIFT.replace('_(real, momentum', '_(real, lr, 1, "[0,1]", "") _(real, momentum')))
         self.assertEqual(twice.returncode, 1)
         self.assertIn("duplicate member", twice.stderr)
+
+
+class Path(Test):
+    def test_page(self):
+        """docs/your-own-method.md as a new user follows it: its file, and its commands one after the other."""
+        page = (SOURCE / "docs" / "your-own-method.md").read_text()
+        (self.folder / "coast.h").write_text(re.search(r"```c\n(.*?)```", page, re.S)[1])
+        commands = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
+        self.assertGreater(len(commands), 5)
+        self.assertLess(len(commands), 10)
+        said = {}
+        for line in commands:
+            word, *arguments = shlex.split(line)
+            self.assertEqual(word, "luge")
+            if "--plot" in arguments and not shutil.which("gnuplot"):
+                arguments = arguments[:arguments.index("--plot")]
+            said[line] = self.good(*arguments, cwd=self.folder)
+        checks = re.findall(r"(?m)^(good|FAILS|-) ", said["luge cc coast.h"])
+        self.assertEqual(checks, ["good"] * 9)
+        self.assertIn("# Coast", said["luge cc coast.h"])
+        coast, ball = (lines(text)[-1]["checksum"] for line, text in said.items() if line.endswith("--json"))
+        self.assertEqual(coast, ball)
+        if shutil.which("gnuplot"):
+            self.assertIn("<svg", (self.folder / "coast.svg").read_text())
+
+    def test_analyze(self):
+        """What analyze says of heavy ball it says of a copy of it."""
+        (self.folder / "drift.h").write_text(DRIFT)
+        self.good("cc", "drift.h", "--json", cwd=self.folder)
+        both = [self.good("analyze", name, "--plugin", self.folder / "drift.so", "--momentum", "0.5", "--lr", "0.01",
+                          "--json").replace(name, "*") for name in ["drift", "heavy_ball"]]
+        self.assertEqual(*both)
+
+    def test_checks_find(self):
+        """What the checks are for: a constant that is no number, a step without a gradient, hidden NaN."""
+        rows = [
+            (DRIFT.replace("c->lr = h->lr;", "c->lr = h->lr / (1 - lg_pow(h->momentum, k));"), set()),
+            (DRIFT.replace("c->lr = h->lr;", "c->lr = h->lr * k / k;"), {"limit"}),
+            (DRIFT.replace("return x - c->lr *", "return x - c->lr - c->lr *"), {"zero"}),
+            (DRIFT.replace("return x - c->lr * s->buffer", "return x - c->lr * (s->buffer != s->buffer ? x : s->buffer)"),
+             {"nan"}),
+        ]
+        for text, want in rows:
+            with self.subTest(want=want):
+                (self.folder / "drift.h").write_text(text)
+                result = user.luge("cc", "drift.h", "--json", cwd=self.folder)
+                *checks, last = lines(result.stdout)
+                self.assertEqual({c["check"] for c in checks if not c["pass"]}, want, result.stdout)
+                self.assertEqual((result.returncode, last["pass"]), (1, False) if want else (0, True))
 
 
 class Loading(Plugin):

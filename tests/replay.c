@@ -231,8 +231,9 @@ static void altered_output_is_found(void **state)
             snprintf(path, sizeof path, "%s", shared_path(name));
             for (int infinite = 0; infinite < 2; infinite++) {
                 double factor = infinite ? HUGE_VAL : 1 + 1e-8;
-                assert_int_equal(
-                    lg_replay_run(altered(path, output[o], largest(path, output[o]), factor), 1, &r, NULL), LUGE_OK);
+                assert_int_equal(lg_replay_run(altered(path, output[o], largest(path, output[o]), factor), 1,
+                                               luge_method_find, &r, NULL),
+                                 LUGE_OK);
                 assert_false(r.pass);
                 assert_true(r.max_rel_error > r.tolerance);
                 assert_string_equal(r.worst_tensor, output[o]);

@@ -14,6 +14,7 @@ typedef struct options {
 } options;
 
 static const cli_option table[] = {
+    CLI_PLUGIN_ROW,
     { "--set", CLI_TEXTS, offsetof(options, set), NULL, NULL, "KEY=VALUE", "a setting of the method" },
     { "--lr", CLI_TEXT, offsetof(options, lr), NULL, NULL, "V", "step size" },
     { "--momentum", CLI_TEXT, offsetof(options, momentum), NULL, NULL, "V",
@@ -328,7 +329,7 @@ static int run(const void *context, const cli_texts *operands)
     luge_status st = cli_method(&method, v.method, &err);
 
     if (st) return cli_fail("analyze", &err);
-    v.request = (lg_analyze){ .method = v.method,
+    v.request = (lg_analyze){ .method = method,
                               .condition = o->condition,
                               .curvature = o->curvature,
                               .terms = (size_t)o->terms,

@@ -28,9 +28,9 @@ done:
     return st;
 }
 
-const luge_method *cli_plugin_method(void)
+const luge_method *cli_plugin_method(size_t i)
 {
-    return plugin_count ? luge_plugin_method(plugins[plugin_count - 1], 0) : NULL;
+    return plugin_count ? luge_plugin_method(plugins[plugin_count - 1], i) : NULL;
 }
 
 void cli_plugins_release(void)

@@ -8,11 +8,10 @@ static const double pi = 3.14159265358979324;
 
 /* ---- the method with its settings ---- */
 
-static bool has(const char *method, const char *key)
+static bool has(const luge_method *method, const char *key)
 {
     luge_row row;
-    const luge_method *m = luge_method_find(method);
-    for (size_t i = 0; luge_method_row(m, LUGE_PARAMETERS, i, &row); i++)
+    for (size_t i = 0; luge_method_row(method, LUGE_PARAMETERS, i, &row); i++)
         if (!strcmp(row.name, key)) return true;
     return false;
 }
@@ -26,7 +25,7 @@ static luge_status setting(const lg_analyze *a, const char *key, double *value, 
 
     *value = 1;
     if (!key || !has(a->method, key)) return LUGE_OK;
-    LG_TRY(luge_new(&opt, a->method, err));
+    LG_TRY(luge_new_method(&opt, a->method, err));
     for (size_t i = 0; i < a->set_count; i++) {
         const char *set;
         LG_TRY(lg_setting_split(a->set[i], name, &set, err));
@@ -42,19 +41,19 @@ done:
 static luge_status open(const lg_analyze *a, lg_update **u, double *lr, luge_error *err)
 {
     luge_status st;
-    const char *key = lg_momentum_key(luge_method_find(a->method));
+    const char *key = lg_momentum_key(a->method);
     double momentum;
 
     *u = NULL;
     LG_TRY(setting(a, "lr", lr, err));
     LG_TRY(setting(a, key, &momentum, err));
     if (key && !(momentum >= 0 && momentum < 1))
-        return lg_fail(err, LUGE_E_ARG, "%s: %s = %g is not in [0,1): the filter has its pole at 1", a->method, key,
-                       momentum);
+        return lg_fail(err, LUGE_E_ARG, "%s: %s = %g is not in [0,1): the filter has its pole at 1",
+                       luge_method_text(a->method, LUGE_NAME), key, momentum);
     if (!(*lr > 0 && *lr <= 1e100))
-        return lg_fail(err, LUGE_E_ARG, "%s: lr = %g is not in (0,1e100]: responses are in units of it", a->method,
-                       *lr);
-    LG_TRY(lg_update_open(u, a->method, err));
+        return lg_fail(err, LUGE_E_ARG, "%s: lr = %g is not in (0,1e100]: responses are in units of it",
+                       luge_method_text(a->method, LUGE_NAME), *lr);
+    LG_TRY(lg_update_open_method(u, a->method, err));
     for (size_t i = 0; i < a->set_count; i++) LG_TRY(lg_update_set(*u, a->set[i], err));
 done:
     if (st) lg_update_close(*u), *u = NULL;
@@ -142,7 +141,7 @@ luge_status lg_analyze_at(const lg_analyze *a, double step, lg_analysis *out, lu
         st = lg_fail(
             err, LUGE_E_ARG,
             "%s: with its %sconstants the filter never forgets, its pole is %.6g; --step N looks at an earlier step",
-            a->method, isinf(step) ? "stationary " : "", fade);
+            luge_method_text(a->method, LUGE_NAME), isinf(step) ? "stationary " : "", fade);
         goto done;
     }
     LG_TRY(frequencies(&s, out, err));
@@ -256,7 +255,7 @@ luge_status lg_analyze_map(const lg_analyze *a, double step, lg_map *map, luge_e
     luge_status st;
     search f = { .a = a, .step = step };
 
-    map->key = f.key = lg_momentum_key(luge_method_find(a->method));
+    map->key = f.key = lg_momentum_key(a->method);
     if (!f.key) return LUGE_OK;
     LG_TRY(open(a, &f.u, &f.lr, err));
     LG_TRY(fill(&f, map, err));

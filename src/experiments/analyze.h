@@ -4,7 +4,7 @@
 #include "analysis/linear.h"
 
 typedef struct lg_analyze {
-    const char *method;
+    const luge_method *method;
     const char *const *set; /* "KEY=VALUE" */
     size_t set_count;
     double x, g;                                               /* where a method that is not linear is linearized */

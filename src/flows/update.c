@@ -20,14 +20,22 @@ struct lg_update {
 
 /* ---- opening ---- */
 
-luge_status lg_update_open(lg_update **out, const char *method, luge_error *err)
+luge_status lg_update_open(lg_update **out, const char *name, luge_error *err)
+{
+    const luge_method *method = luge_method_find(name);
+    *out = NULL;
+    return method ? lg_update_open_method(out, method, err)
+                  : lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them", name);
+}
+
+luge_status lg_update_open_method(lg_update **out, const luge_method *method, luge_error *err)
 {
     luge_status st = LUGE_OK;
     lg_update *u = NULL;
 
     *out = NULL;
     LG_NEED(u = lg_alloc(1, sizeof *u));
-    LG_TRY(luge_new(&u->opt, method, err));
+    LG_TRY(luge_new_method(&u->opt, method, err));
     u->g = &u->opt->group[0];
     u->m = u->g->m;
     LG_NEED(u->now = lg_alloc(1, u->m->hyper_size + 1));
@@ -376,7 +384,7 @@ luge_status lg_update_optimizer(const lg_update *u, double lr, double *x, size_t
 
     *opt = NULL;
     *scale = lr;
-    LG_TRY(luge_new(&o, lg_update_name(u), err));
+    LG_TRY(luge_new_method(&o, u->g->entry, err));
     memcpy(o->group[0].h, u->g->h, u->m->hyper_size);
     o->group[0].schedule = u->g->schedule;
     for (const lg_setting *s = u->m->hyper; s->name; s++) {

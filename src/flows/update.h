@@ -25,6 +25,7 @@
 typedef struct lg_update lg_update;
 
 luge_status lg_update_open(lg_update **out, const char *method, luge_error *err);
+luge_status lg_update_open_method(lg_update **out, const luge_method *method, luge_error *err);
 luge_status lg_update_set(lg_update *u, const char *key_value, luge_error *err);
 void lg_update_close(lg_update *u); /* NULL is fine */
 

@@ -6,7 +6,7 @@ static luge_status certify(const char *method, const char *const *set, size_t se
                            lg_certificate *c, luge_error *err)
 {
     luge_status st;
-    const lg_analyze a = { .method = method, .set = set, .set_count = sets };
+    const lg_analyze a = { .method = luge_method_find(method), .set = set, .set_count = sets };
     lg_system s;
     LG_TRY(lg_analyze_system(&a, HUGE_VAL, &s, err));
     LG_TRY(lg_certify(&s, 1 / condition, 1, c, err));

@@ -90,7 +90,7 @@ static luge_status check(const lg_means *means, lg_verdict *v, luge_error *err)
 {
     luge_status st;
     const char *const set[] = { "lr=0.1111111111111111", "momentum=0.4444444444444444" };
-    const lg_analyze a = { .method = "heavy_ball", .set = set, .set_count = 2 };
+    const lg_analyze a = { .method = luge_method_find("heavy_ball"), .set = set, .set_count = 2 };
     lg_system s;
     lg_certificate c;
 

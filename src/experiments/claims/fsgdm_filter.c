@@ -8,7 +8,7 @@ static luge_status check(const lg_means *means, lg_verdict *v, luge_error *err)
         double step, u;
     } rows[] = { { 1, 0 }, { 390, 0.0917431193 }, { 58500, 0.9380863 }, { 117000, 0.9680542 } };
     luge_status st = LUGE_OK;
-    const lg_analyze a = { .method = "fsgdm" };
+    const lg_analyze a = { .method = luge_method_find("fsgdm") };
     lg_system s;
 
     (void)means;

@@ -12,7 +12,7 @@ static luge_status compare(uint64_t i, double *limit, double *variance, luge_err
     double known = lr * n / (q * (1 - b + x * b * (1 - nu)) * (2 * (1 + b) - x * (1 + b - 2 * b * nu)));
     char text[3][64] = { "", "", "" };
     const char *const set[] = { text[0], text[1], text[2] };
-    const lg_analyze a = { .method = "qhm", .set = set, .set_count = 3 };
+    const lg_analyze a = { .method = luge_method_find("qhm"), .set = set, .set_count = 3 };
     lg_system s;
 
     LG_SAY(text[0], "momentum=%.17g", b);
