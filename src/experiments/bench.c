@@ -181,7 +181,7 @@ static luge_status open_optimizer(bench *b, const luge_method *method, luge_type
     b->grad[0] = b->g;
     b->loss = 1;
     b->in = (luge_inputs){ .grad = b->grad, .extra = b->extra, .loss = &b->loss };
-    for (size_t i = 0; luge_method_row(luge_method_find(method), LUGE_INPUTS, i, &row); i++) {
+    for (size_t i = 0; luge_method_row(method, LUGE_INPUTS, i, &row); i++) {
         if (!strcmp(row.name, "loss")) continue;
         void *input = lg_alloc(n, lg_size(type));
         LG_NEED(b->input[b->in.extras] = input);

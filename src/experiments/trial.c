@@ -361,7 +361,7 @@ void lg_trials_close(lg_trials *t)
     if (!t) return;
     if (t->folder[0]) rmdir(t->folder);
     for (int c = 0; c < 2; c++)
-        for (int s = 0; s < LG_STREAMS; s++)
+        for (int s = 0; s < LG_TRIAL_STREAMS; s++)
             for (int type = 0; type < 3; type++) lg_free(t->number[c][s][type]);
     for (int i = 0; i < LG_INPUTS; i++) lg_free(t->inputs[i].bytes);
     lg_free(t->parameters.bytes);

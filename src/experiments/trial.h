@@ -37,7 +37,7 @@ enum {
     LG_PLACES = 80,         /* tensors                         */
     LG_GUARD = 256,
     LG_TRIAL_STEPS = 6,
-    LG_STREAMS = 1 + LG_TRIAL_STEPS * (1 + LG_INPUTS)
+    LG_TRIAL_STREAMS = 1 + LG_TRIAL_STEPS * (1 + LG_INPUTS)
 };
 
 typedef struct lg_arena {
@@ -70,7 +70,7 @@ typedef struct lg_trials {
     bool coarse;      /* only numbers that bf16 holds: all types get the same */
     lg_arena parameters, gradients, inputs[LG_INPUTS];
     unsigned char *state, *gathered;
-    void *number[2][LG_STREAMS][3];
+    void *number[2][LG_TRIAL_STREAMS][3];
     const void *pointer[1 + LG_INPUTS][LG_PLACES];
     double (*path)[LG_TRIAL_STEPS + 1][256];
 } lg_trials;
