@@ -22,7 +22,11 @@ WRONG = [  # arguments, exit status, what the line must say
     (["--problem", "rosenbrock", "--models", "series:4", "--start", "prepared"], 2, ["power series"]),
     (R + ["--models", "rescaled,,modified"], 2, ["--models"]),
     (R + ["--models", "modfied"], 2, ["no model \"modfied\""]),
-    (R + ["--method", "adam"], 2, ["adam", "heavy_ball"]),
+    (R + ["--method", "adam"], 2, ["adam has no setting \"momentum\""]),
+    (R[:-2] + ["--method", "adam", "--models", "rescaled"], 2, ["heavy_ball, nesterov and sgd", "auto"]),
+    (R[:-2] + ["--method", "lion"], 2, ["not smooth", "pseudo_huber"]),
+    (R[:-2] + ["--method", "lamb"], 2, ["sums over all tensors"]),
+    (R[:-2] + ["--method", "fsgdm", "--start", "prepared"], 2, ["momentum_buffer", "no rest"]),
     ([], 2, ["--problem"]),
     (R + ["--plot", "x.jpg"], 2, [".svg"]),
 ]

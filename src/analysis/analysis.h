@@ -13,7 +13,8 @@ typedef struct lg_shadow_request {
         *method; /* whose steps: heavy_ball, nesterov, sgd of luge's own optimizer; NULL: the recursion with `a` */
     double momentum, a; /* a: only where method is NULL */
     const char *model;
-    int prepared; /* 0: the cold start; else the order of the modified equation that prepares v_0 */
+    lg_update *update; /* any method of the registry, beside a model auto:P; NULL: `method` beside the other models */
+    int prepared;      /* 0: the cold start; else the order of the modified equation that prepares v_0 */
     double time;
     int64_t every; /* compare after so many steps each */
     enum lg_solver solver;

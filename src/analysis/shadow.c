@@ -42,6 +42,10 @@ static luge_status lost(const pair *p, int64_t step, const double *last, luge_er
 {
     double q;
     char what[80];
+    if (p->r->update)
+        return lg_fail(err, LUGE_E_NUMERIC,
+                       "the iterates leave every bound at step %lld, t = %.6g of %g (step size %g)", (long long)step,
+                       p->family.h * (double)step, p->r->time, p->family.h);
     if (lg_curvature(p->family.field, last, &q, err) == LUGE_OK && isfinite(q) &&
         p->family.h * q >= lg_stable_below(p->family.momentum, p->family.a)) {
         snprintf(what, sizeof what, "the iterates leave every bound at step %lld", (long long)step);
@@ -70,18 +74,39 @@ done:
     return st;
 }
 
-static luge_status open_pair(pair *p, luge_error *err)
+static luge_status open_family(pair *p, luge_error *err)
 {
     luge_status st;
     const lg_shadow_request *r = p->r;
 
     LG_TRY(lg_family_check(&p->family, err));
-    LG_NEED(p->v = lg_alloc(r->field->n, sizeof *p->v));
-    LG_NEED(p->says = lg_alloc(r->field->n, sizeof *p->says));
     if (r->prepared) LG_TRY(lg_prepared(&p->family, r->prepared, r->at, p->v, err));
     LG_TRY(lg_iteration_open(&p->iteration, &p->family, r->method, err));
     LG_TRY(lg_iteration_start(p->iteration, r->at, r->prepared ? p->v : NULL, err));
     LG_TRY(lg_model_open(&p->model, r->model, &p->family, err));
+done:
+    return st;
+}
+
+static luge_status open_update(pair *p, luge_error *err)
+{
+    luge_status st;
+    const lg_shadow_request *r = p->r;
+
+    LG_TRY(lg_iteration_of(&p->iteration, r->field, r->update, p->family.h, r->prepared > 0, err));
+    LG_TRY(lg_iteration_start(p->iteration, r->at, NULL, err));
+    LG_TRY(lg_model_of(&p->model, r->model, r->field, r->update, p->family.h, r->prepared > 0, err));
+done:
+    return st;
+}
+
+static luge_status open_pair(pair *p, luge_error *err)
+{
+    luge_status st;
+
+    LG_NEED(p->v = lg_alloc(p->r->field->n, sizeof *p->v));
+    LG_NEED(p->says = lg_alloc(p->r->field->n, sizeof *p->says));
+    LG_TRY(p->r->update ? open_update(p, err) : open_family(p, err));
     LG_TRY(open_equation(p, err));
 done:
     return st;
@@ -100,12 +125,20 @@ static void close_pair(pair *p)
 
 /* ---- going along ---- */
 
-/* Both solutions to t from `before`; *apart: how far they are from each other. */
-static luge_status follow(pair *p, double before, double t, double *apart, luge_error *err)
+/* Both solutions from the node `step` at `before` to t; *apart: how far they are from each other.  Between two nodes
+ * of a piecewise model stands an equation of its own, which both begin where they are. */
+static luge_status follow(pair *p, int64_t step, double before, double t, double *apart, luge_error *err)
 {
     luge_status st = LUGE_OK;
     *apart = 0;
     if (!p->solution) return LUGE_OK;
+    if (lg_model_piecewise(p->model)) {
+        memcpy(p->y, lg_integrator_state(p->solution), p->r->field->n * sizeof *p->y);
+        LG_TRY(lg_model_node(p->model, step, p->y, err));
+        LG_TRY(lg_integrator_start(p->solution, before, p->y, err));
+        memcpy(p->y, lg_integrator_state(p->halved), p->r->field->n * sizeof *p->y);
+        LG_TRY(lg_integrator_start(p->halved, before, p->y, err));
+    }
     LG_TRY(lg_integrator_to(p->solution, t, err));
     LG_TRY(lg_integrator_to(p->halved, before + (t - before) / 2, err));
     LG_TRY(lg_integrator_to(p->halved, t, err));
@@ -164,6 +197,8 @@ luge_status lg_shadow_run(const lg_shadow_request *r, double h, lg_shadow *s, lu
 {
     luge_status st = LUGE_OK;
     double a = r->method ? lg_method_a(r->method, r->momentum) : r->a, largest = 0, apart;
+    double memory = r->update ? 1 : 1 / (1 - r->momentum);
+    int64_t every;
     pair p = { .r = r, .family = { .field = r->field, .momentum = r->momentum, .a = a, .h = h } };
 
     *s = (lg_shadow){ 0 };
@@ -171,16 +206,17 @@ luge_status lg_shadow_run(const lg_shadow_request *r, double h, lg_shadow *s, lu
     if (p.steps < 1) return lg_fail(err, LUGE_E_ARG, "time %g is less than one step of %g", r->time, h);
     LG_TRY(open_pair(&p, err));
     LG_TRY(compare(&p, 0, &largest, s, err));
+    every = lg_model_piecewise(p.model) ? 1 : r->every;
     for (int64_t step = 0; step < p.steps;) {
-        int64_t next = step + r->every < p.steps ? step + r->every : p.steps;
+        int64_t next = step + every < p.steps ? step + every : p.steps;
         LG_TRY(advance(&p, step, next, err));
-        LG_TRY(follow(&p, h * (double)step, h * (double)next, &apart, err));
+        LG_TRY(follow(&p, step, h * (double)step, h * (double)next, &apart, err));
         s->reference = fmax(s->reference, apart);
         LG_TRY(compare(&p, next, &largest, s, err));
         step = next;
     }
-    /* Each step of the iterates rounds once, and Λ of them are remembered. */
-    s->reference = fmax(s->reference, DBL_EPSILON * largest * sqrt((double)p.steps) / (1 - r->momentum));
+    /* Each step of the iterates rounds once, and where velocities are differences Λ of them are remembered. */
+    s->reference = fmax(s->reference, DBL_EPSILON * largest * sqrt((double)p.steps) * memory);
 done:
     close_pair(&p);
     return st;

@@ -4,15 +4,15 @@
 #include <string.h>
 
 enum { MODELS = 24 };
-static const char *const defaults = "rescaled,second_order,modified,composite,manifold:2";
-static const char *const window_text[] = { [LG_ALL] = "all t", [LG_LATER] = "t >= T/2" };
+static const char *const defaults = "rescaled,second_order,modified,composite,manifold:2", *const of_any = "auto";
+static const char *const window_text[] = { [LG_THROUGHOUT] = "all t", [LG_LATER] = "t >= T/2" };
 static const char *const refusal[] = { [LG_PAIR_KEPT] = NULL,
                                        [LG_PAIR_NOISE] = "the finer error is within 100 times the reference's own",
                                        [LG_PAIR_JUMP] = "order still moving" };
 
 typedef struct options {
     const char *problem, *at, *method, *models, *plot;
-    cli_texts data;
+    cli_texts data, set;
     double momentum, lr, time, rtol;
     int64_t split, halvings, seed, threads;
     int start, solver;
@@ -27,13 +27,15 @@ static const cli_option table[] = {
     { "--split", LG_int, offsetof(options, split), "0", "[0,9007199254740992]", "N",
       "the first N rows make the objective; 0: all but the last fifth" },
     { "--at", CLI_TEXT, offsetof(options, at), NULL, NULL, "X,Y,...", "start point of a problem that is a formula" },
-    { "--method", CLI_TEXT, offsetof(options, method), "heavy_ball", NULL, "NAME", "heavy_ball, nesterov or sgd" },
-    { "--momentum", LG_real, offsetof(options, momentum), "0.9", "(-inf,inf)", "V", "fixed momentum, in [0,1)" },
-    { "--lr", LG_real, offsetof(options, lr), "0", "[0,inf)", "H",
-      "largest step size; 0: from the curvature at the start" },
+    { "--method", CLI_TEXT, offsetof(options, method), "heavy_ball", NULL, "NAME",
+      "any smooth method whose coordinates move by themselves; luge methods lists all" },
+    { "--momentum", LG_maybe, offsetof(options, momentum), "none", "(-inf,inf)", "V",
+      "of a method that has it; none: as it comes, 0.9 of heavy_ball and nesterov" },
+    { "--set", CLI_TEXTS, offsetof(options, set), NULL, NULL, "KEY=VALUE", "another hyperparameter of the method" },
+    { "--lr", LG_real, offsetof(options, lr), "0", "[0,inf)", "H", "largest step size; 0: chosen at the start" },
     { "--halvings", LG_int, offsetof(options, halvings), "5", "[1,15]", "K", "how often the step size is halved" },
     { "--time", LG_real, offsetof(options, time), "0", "[0,inf)", "T",
-      "run to time T, in units where a step takes H; 0: 64 / (1 - momentum) steps" },
+      "run to time T, in units where a step takes H; 0: 64 / (1 - momentum) steps, 256 of others" },
     { "--start", LG_word, offsetof(options, start), "cold", "(cold, prepared)", "WORD",
       "cold: at rest; prepared: on the slow manifold, without an initial layer" },
     { "--models", CLI_TEXT, offsetof(options, models), NULL, NULL, "A,B,...", "which; they stand below" },
@@ -55,7 +57,6 @@ static const cli_option table[] = {
 typedef struct view {
     const options *o;
     const char *method;
-    double momentum;
     const lg_flow_result *result;
     cli_progress progress;
     lg_flow_line line[MODELS];
@@ -78,22 +79,34 @@ static bool show_json(const view *v, const lg_flow_line *l)
         json_array_append_new(refused,
                               refusal[l->orders.kept[i]] ? json_string(refusal[l->orders.kept[i]]) : json_null());
     return cli_json_line(json_pack(
-        "{s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:f, s:s, s:f, s:f, s:I}", "model", l->model,
+        "{s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:f, s:f, s:I}", "model", l->model,
         "theory_order", l->theory, "order", cli_json_number(l->orders.fitted), "window", window_text[l->window], "h",
         numbers(l->h, l->n), "error", numbers(l->error, l->n), "reference_error", numbers(l->reference, l->n),
         "pair_order", numbers(l->orders.pair, l->n - 1), "refused", refused, "method", v->method, "momentum",
-        v->momentum, "start", v->o->start ? "prepared" : "cold", "time", v->result->time, "curvature",
-        v->result->curvature, "variables", (json_int_t)v->result->variables));
+        cli_json_number(v->result->momentum), "start", v->o->start ? "prepared" : "cold", "time", v->result->time,
+        "curvature", v->result->curvature, "variables", (json_int_t)v->result->variables));
+}
+
+/* "adamw, beta1=0.8 eps=0.05" or "heavy_ball, momentum 0.5". */
+static const char *rule(const view *v, char *text, size_t size)
+{
+    double momentum = v->result->momentum;
+    int n = isnan(momentum) ? snprintf(text, size, "%s", v->method)
+                            : snprintf(text, size, "%s, momentum %g", v->method, momentum);
+    for (size_t i = 0; i < v->o->set.n && n >= 0 && (size_t)n < size; i++)
+        n += snprintf(text + n, size - (size_t)n, "%s%s", i ? " " : ", ", v->o->set.v[i]);
+    return text;
 }
 
 static void show_head(const view *v)
 {
     const lg_flow_result *r = v->result;
-    double slow = 1 - v->momentum;
-    printf("%s, momentum %g, %s start, %zu variable%s, to T = %g\n"
-           "curvature at the start %.4g; H times that / (1-momentum)^2 = %.3g, which theory takes for small\n",
-           v->method, v->momentum, v->o->start ? "prepared" : "cold", r->variables, r->variables == 1 ? "" : "s",
-           r->time, r->curvature, r->lr * r->curvature / (slow * slow));
+    char text[200];
+    printf("%s, %s start, %zu variable%s, to T = %g\n", rule(v, text, sizeof text), v->o->start ? "prepared" : "cold",
+           r->variables, r->variables == 1 ? "" : "s", r->time);
+    if (r->small > 0)
+        printf("curvature at the start %.4g; %s = %.3g, which theory takes for small\n", r->curvature,
+               r->family ? "H times that / (1-momentum)^2" : "H |V1| / |V0|", r->small);
 }
 
 static void show_table(const view *v, const lg_flow_line *l)
@@ -246,14 +259,14 @@ static luge_status plot(const view *v, const lg_problem_request *problem, luge_e
     cli_curve curve[3][MODELS + 2];
     cli_panel panel[3];
     double corner[10 * MODELS], *memory = NULL, *step = NULL;
-    char title[240];
+    char title[400], text[160];
     size_t panels = 1;
 
     error_panel(v, curve[0], corner, &panel[0]);
     if (v->result->variables == 2) LG_TRY(path_panel(v, problem, curve[1], &memory, &panel[panels++], err));
     LG_NEED(step = lg_alloc(v->path[0].n + 1, sizeof *step));
     if (manifold_panel(v, curve[2], step, &panel[panels])) panels++;
-    snprintf(title, sizeof title, "%.60s, momentum %g, %s start: %.100s", v->method, v->momentum,
+    snprintf(title, sizeof title, "%s, %s start: %.100s", rule(v, text, sizeof text),
              v->o->start ? "prepared" : "cold", v->o->problem);
     st = cli_plot_write(v->o->plot, &(cli_plot){ .title = title, .xlabel = "", .panel = panel, .panels = panels },
                         err);
@@ -265,16 +278,20 @@ done:
 
 /* ---- the run ---- */
 
-/* "A,B,C" in pieces; the commas become ends of texts in `copy`. */
+/* "A,B,C" in pieces; the commas become ends of texts in `copy`.  auto stands for both of its orders. */
 static luge_status split_names(char *copy, const char **name, size_t *n, luge_error *err)
 {
     for (char *at = copy; *at; *n += 1) {
         size_t length = strcspn(at, ",");
-        if (length == 0 || *n == MODELS)
-            return lg_fail(err, LUGE_E_ARG, "--models: from 1 to %d names belong between commas", MODELS);
+        if (length == 0 || *n >= MODELS - 1)
+            return lg_fail(err, LUGE_E_ARG, "--models: from 1 to %d names belong between commas", MODELS - 1);
         name[*n] = at;
         at += length;
         if (*at) *at++ = 0;
+        if (!strcmp(name[*n], of_any)) {
+            name[*n] = "auto:1";
+            name[ *n += 1] = "auto:2";
+        }
     }
     return *n ? LUGE_OK : lg_fail(err, LUGE_E_ARG, "--models: it names none");
 }
@@ -285,8 +302,9 @@ static luge_status work(view *v, lg_flow *f, luge_error *err)
     const char *name[MODELS];
     lg_flow_result result;
     char *copy;
+    bool family = !f->sets && !isnan(lg_method_a(f->method, 0));
 
-    LG_NEED(copy = lg_copy_text(v->o->models ? v->o->models : defaults));
+    LG_NEED(copy = lg_copy_text(v->o->models ? v->o->models : family ? defaults : of_any));
     LG_TRY(split_names(copy, name, &f->models, err));
     if (v->o->plot) LG_TRY(cli_plot_check(v->o->plot, err));
     f->model = name;
@@ -302,7 +320,7 @@ static int run(const void *context, const cli_texts *operands)
 {
     const options *o = context;
     luge_error err;
-    view v = { .o = o, .method = o->method, .momentum = strcmp(o->method, "sgd") ? o->momentum : 0 };
+    view v = { .o = o, .method = o->method };
     lg_flow f = { .problem = { .spec = o->problem,
                                .at = o->at,
                                .data = o->data.v,
@@ -312,7 +330,9 @@ static int run(const void *context, const cli_texts *operands)
                                .type = LUGE_F64,
                                .threads = (int)o->threads },
                   .method = o->method,
-                  .momentum = v.momentum,
+                  .set = o->set.v,
+                  .sets = o->set.n,
+                  .momentum = o->momentum,
                   .lr = o->lr,
                   .time = o->time,
                   .halvings = (int)o->halvings,

@@ -1,5 +1,6 @@
 /* Iterates against their flows as h is halved.  SPDX-License-Identifier: MIT */
 #include "experiments/flow.h"
+#include "flows/update.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -52,19 +53,20 @@ static void node(void *context, double t, const double *u, const double *y, doub
 
 /* ---- what is not given ---- */
 
+static bool is_auto(const char *model) { return strcspn(model, ":") == 4 && !strncmp(model, "auto", 4); }
+
 /* The small quantity of all these theorems is h q Λ²: h is the power of two below 1/16 of that.  T is 64 Λ steps of
- * it: then the initial layer is gone well before T/2. */
-static void scale(const lg_flow *f, double q, lg_flow_result *r)
+ * it: then the initial layer is gone well before T/2.  Of other methods it is h |V₁|/|V₀|. */
+static void scale(const lg_flow *f, double largeness, double steps, lg_flow_result *r)
 {
-    double slow = 1 - f->momentum;
     int exponent;
-    r->curvature = q;
     r->lr = f->lr;
     if (!(r->lr > 0)) {
-        frexp(q > 0 ? slow * slow / (16 * q) : 1.0 / 1024, &exponent);
+        frexp(largeness > 0 ? 1 / (16 * largeness) : 1.0 / 1024, &exponent);
         r->lr = ldexp(1, exponent - 1);
     }
-    r->time = f->time > 0 ? f->time : r->lr * ceil(64 / slow);
+    r->time = f->time > 0 ? f->time : r->lr * steps;
+    r->small = r->lr * largeness;
 }
 
 /* The order of the prepared start: the highest that a model asks for; two where there is no series. */
@@ -84,6 +86,7 @@ static int prepared_order(const lg_flow *f, const lg_field *field)
 typedef struct study {
     const lg_flow *f;
     lg_whole *whole;
+    lg_update *update;
     lg_flow_result *result;
     int prepared;
     int64_t done, of;
@@ -113,8 +116,9 @@ static luge_status one_model(study *s, const char *model, lg_flow_line *line, lg
     lg_shadow_request q = { .field = lg_whole_field(s->whole),
                             .at = lg_whole_start(s->whole),
                             .method = f->method,
-                            .momentum = f->momentum,
+                            .momentum = s->result->momentum,
                             .model = model,
+                            .update = is_auto(model) ? s->update : NULL,
                             .prepared = s->prepared,
                             .time = s->result->time,
                             .solver = f->solver,
@@ -144,39 +148,102 @@ static luge_status begin_line(const study *s, const char *name, lg_flow_line *li
 {
     lg_model *m;
     const lg_field *field = lg_whole_field(s->whole);
-    lg_family family = { field, s->f->momentum, lg_method_a(s->f->method, s->f->momentum), s->result->lr };
-    luge_status st = lg_model_open(&m, name, &family, err);
+    double momentum = s->result->momentum;
+    lg_family family = { field, momentum, lg_method_a(s->f->method, momentum), s->result->lr };
+    luge_status st;
 
+    if (!is_auto(name) && !s->result->family)
+        return lg_fail(
+            err, LUGE_E_NAME,
+            "%.40s belongs to methods with fixed momentum and no other settings: heavy_ball, nesterov and sgd; "
+            "of %.40s%s there is auto",
+            name, s->f->method, s->f->sets ? " with --set" : "");
+    st = is_auto(name) ? lg_model_of(&m, name, field, s->update, family.h, s->prepared > 0, err)
+                       : lg_model_open(&m, name, &family, err);
     if (st) return st;
     *line = (lg_flow_line){ 0 };
     snprintf(line->model, sizeof line->model, "%s", name);
     line->theory = lg_model_theory(m, s->prepared > 0, &line->window);
-    if (s->f->whole_run) line->window = LG_ALL;
+    if (s->f->whole_run) line->window = LG_THROUGHOUT;
     lg_model_close(m);
     return LUGE_OK;
+}
+
+/* Heavy ball, Nesterov, gradient descent. */
+static luge_status family_limits(study *s, double q, luge_error *err)
+{
+    luge_status st;
+    const lg_flow *f = s->f;
+    double momentum = s->result->momentum, slow = 1 - momentum;
+    lg_family family = { lg_whole_field(s->whole), momentum, lg_method_a(f->method, momentum),
+                         f->lr > 0 ? f->lr : 1 };
+
+    LG_TRY(lg_family_check(&family, err));
+    scale(f, q / (slow * slow), ceil(64 / slow), s->result);
+    family.h = s->result->lr;
+    LG_TRY(lg_stability_check(&family, lg_whole_start(s->whole), err));
+done:
+    return st;
+}
+
+/* Any method: how large V₁ is beside V₀ at the start, with stationary constants; 0: they have no flow. */
+static luge_status other_limits(study *s, luge_error *err)
+{
+    enum { STEPS = 256 };
+    luge_status st = LUGE_OK;
+    const lg_field *field = lg_whole_field(s->whole);
+    const double *x = lg_whole_start(s->whole);
+    int power[LG_SLOTS];
+    double *v, first = 0, second = 0;
+
+    LG_NEED(v = lg_alloc(2 * field->n, sizeof *v));
+    LG_TRY(lg_update_flowing(s->update, power, err));
+    LG_TRY(field->gradient(field->context, x, v, err));
+    if (s->f->prepared) LG_TRY(lg_update_resting(s->update, x[0], v[0], err));
+    luge_error none;
+    if (!lg_update_resting(s->update, x[0], v[0], &none) &&
+        !lg_auto_terms(field, s->update, 1, x, v, v + field->n, NULL, &none))
+        for (size_t i = 0; i < field->n; i++) {
+            first = fmax(first, fabs(v[i]));
+            second = fmax(second, fabs(v[field->n + i]));
+        }
+    scale(s->f, first > 0 && isfinite(second / first) ? second / first : 0, STEPS, s->result);
+done:
+    lg_free(v);
+    return st;
+}
+
+static luge_status method_of(study *s, luge_error *err)
+{
+    luge_status st;
+    const lg_flow *f = s->f;
+    lg_flow_result *r = s->result;
+    char text[64];
+
+    LG_TRY(lg_update_open(&s->update, f->method, err));
+    snprintf(text, sizeof text, "momentum=%.17g", f->momentum);
+    if (!isnan(f->momentum)) LG_TRY(lg_update_set(s->update, text, err));
+    for (size_t i = 0; i < f->sets; i++) LG_TRY(lg_update_set(s->update, f->set[i], err));
+    r->momentum = lg_update_number(s->update, "momentum");
+    r->family = !f->sets && !isnan(lg_method_a(f->method, r->momentum));
+    if (isnan(r->momentum)) r->momentum = lg_update_number(s->update, "beta1");
+done:
+    return st;
 }
 
 static luge_status limits(study *s, luge_error *err)
 {
     luge_status st;
     const lg_flow *f = s->f;
-    lg_family family = { lg_whole_field(s->whole), f->momentum, lg_method_a(f->method, f->momentum), f->lr };
+    const lg_field *field = lg_whole_field(s->whole);
     lg_flow_line line;
     double q;
 
-    if (isnan(family.a))
-        return lg_fail(
-            err, LUGE_E_NAME,
-            "the flows are those of methods with fixed momentum: heavy_ball, nesterov and sgd; \"%.40s\" is "
-            "none of them",
-            f->method);
-    if (!(f->lr > 0)) family.h = 1;
-    LG_TRY(lg_family_check(&family, err));
-    LG_TRY(lg_curvature(family.field, lg_whole_start(s->whole), &q, err));
+    LG_TRY(method_of(s, err));
+    LG_TRY(lg_curvature(field, lg_whole_start(s->whole), &q, err));
     if (!isfinite(q)) return lg_fail(err, LUGE_E_NUMERIC, "the objective has no finite curvature at the start");
-    scale(f, q, s->result);
-    family.h = s->result->lr;
-    LG_TRY(lg_stability_check(&family, lg_whole_start(s->whole), err));
+    s->result->curvature = q;
+    LG_TRY(s->result->family ? family_limits(s, q, err) : other_limits(s, err));
     for (size_t i = 0; i < f->models; i++) LG_TRY(begin_line(s, f->model[i], &line, err));
 done:
     return st;
@@ -202,6 +269,7 @@ luge_status lg_flow_run(const lg_flow *f, lg_flow_result *result, luge_error *er
     }
 done:
     lg_path_free(&path);
+    lg_update_close(s.update);
     lg_whole_close(s.whole);
     return st;
 }

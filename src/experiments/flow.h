@@ -36,10 +36,12 @@ void lg_path_free(lg_path *p);
 typedef struct lg_flow {
     lg_problem_request problem;
     const char *method;
+    const char *const *set; /* its settings, "KEY=VALUE" each */
+    size_t sets;
     const char *const *model;
     size_t models;
-    double momentum;
-    double lr, time; /* 0: from the curvature at the start, see lg_flow_scale */
+    double momentum; /* of a method that has it; NAN: as it comes */
+    double lr, time; /* 0: chosen at the start */
     int halvings;
     bool prepared;
     bool whole_run; /* errors over all steps, whatever theory speaks of */
@@ -53,7 +55,9 @@ typedef struct lg_flow {
 
 typedef struct lg_flow_result {
     double lr, time, curvature; /* of the start: its largest positive eigenvalue */
+    double momentum, small;     /* the method's; what theory takes for small, h (relative) */
     size_t variables;
+    bool family; /* heavy ball, Nesterov or gradient descent with no other settings */
 } lg_flow_result;
 
 /* Within LG_PATHS variables every step is compared; beyond, LG_NODES times of the run. */

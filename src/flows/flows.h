@@ -54,6 +54,11 @@ luge_status lg_iteration_start(lg_iteration *it, const double *u, const double *
 luge_status lg_iteration_step(lg_iteration *it, luge_error *err);
 const double *lg_iteration_u(const lg_iteration *it); /* lent */
 const double *lg_iteration_v(const lg_iteration *it); /* (u_n - u_{n-1}) / h */
+/* Any method of the registry, by luge's own optimizer (method.c).  It starts from its own slots with its own first
+ * constants, or prepared: with stationary constants and the slots of the slow manifold.  v is not there. */
+typedef struct lg_update lg_update;
+luge_status lg_iteration_of(lg_iteration **out, const lg_field *field, lg_update *update, double h, bool prepared,
+                            luge_error *err);
 
 /* a of a method, NAN: no such method. */
 double lg_method_a(const char *method, double momentum);
@@ -102,8 +107,11 @@ typedef struct lg_model lg_model;
  * by +, choose among its forms. */
 luge_status lg_model_open(lg_model **out, const char *name, const lg_family *family, luge_error *err);
 void lg_model_close(lg_model *m); /* NULL is fine */
+/* auto:1 or auto:2, of any method (auto.c); update: kept. */
+luge_status lg_model_of(lg_model **out, const char *name, const lg_field *field, lg_update *update, double h,
+                        bool prepared, luge_error *err);
 
-enum lg_window { LG_ALL, LG_LATER }; /* all n; t >= T/2, past the initial layer */
+enum lg_window { LG_THROUGHOUT, LG_LATER }; /* all n; t >= T/2, past the initial layer */
 /* The order of the error in h that theory gives, for the start and where it holds. */
 int lg_model_theory(const lg_model *m, bool prepared, enum lg_window *window);
 
@@ -114,6 +122,11 @@ luge_status lg_model_start(lg_model *m, bool prepared, const double *u, double *
 /* What the model says of step n: the position, from the equation's state y at time n h; or where it has no equation,
  * the velocity, from the position u. */
 luge_status lg_model_says(lg_model *m, int64_t n, const double *y, const double *u, double *says, luge_error *err);
+
+/* A piecewise model has another equation between each two steps.  It must be told where its equation stands, before
+ * it is followed from there: n = 0, 1, 2, .. in order. */
+bool lg_model_piecewise(const lg_model *m);
+luge_status lg_model_node(lg_model *m, int64_t n, const double *y, luge_error *err);
 
 const char *lg_model_list(size_t i);  /* "series:P": NULL past the end */
 const char *lg_model_title(size_t i); /* one line                      */
@@ -138,6 +151,11 @@ luge_status lg_series_terms(const lg_family *f, int p, const double *u, double *
 luge_status lg_manifold(const lg_family *f, int terms, const double *u, double *v, double *work, luge_error *err);
 /* v_0 of the prepared start: (u - φ_(-h)(u)) / h, φ the flow of the modified equation to order p. */
 luge_status lg_prepared(const lg_family *f, int p, const double *u, double *v, luge_error *err);
+
+/* V = V_0 + h V_1 of any method at u, `terms` of them (1 or 2), its constants stationary; v1 may be NULL for one.
+ * slots: NULL, or room for k n numbers, slot by slot: s_0 + h s_1 in units of a run with step size h. */
+luge_status lg_auto_terms(const lg_field *field, lg_update *update, double h, const double *u, double *v0, double *v1,
+                          double *slots, luge_error *err);
 
 /* The closed coefficients of f; f'f; f''(f,f), f'f'f; f'''(f,f,f), f''(f,f'f), f'f''(f,f), f'f'f'f. */
 enum { LG_TREES = 8 };

@@ -17,6 +17,6 @@ struct lg_iteration {
     void *self;
 };
 
-extern const lg_taker lg_taker_plain, lg_taker_optimizer;
+extern const lg_taker lg_taker_plain, lg_taker_optimizer, lg_taker_method;
 
 #endif

@@ -43,7 +43,7 @@ static luge_status open(lg_model *m, const char *words, luge_error *err)
 
 static int theory(const lg_model *m, bool prepared, enum lg_window *window)
 {
-    *window = prepared ? LG_ALL : LG_LATER;
+    *window = prepared ? LG_THROUGHOUT : LG_LATER;
     return m->order;
 }
 

@@ -15,6 +15,9 @@ typedef struct lg_model_kind {
     luge_status (*jvp)(void *model, double t, const double *y, const double *v, double *jv, luge_error *err);
     /* As lg_model_says; NULL: the first numbers of the state. */
     luge_status (*says)(lg_model *m, int64_t n, const double *y, const double *u, double *says, luge_error *err);
+    /* As lg_model_node; NULL: one equation for all times. */
+    luge_status (*node)(lg_model *m, int64_t n, const double *y, luge_error *err);
+    void (*close)(lg_model *m); /* of self, which may be NULL; may be NULL */
 } lg_model_kind;
 
 struct lg_model {
@@ -24,10 +27,12 @@ struct lg_model {
     int order, form, velocity; /* of series and manifold; of second_order */
     size_t room;               /* numbers of scratch per coordinate, kind->work unless open says otherwise */
     double *work;
+    void *self;    /* of auto */
+    bool prepared; /* of auto */
 };
 
 extern const lg_model_kind lg_model_rescaled, lg_model_second_order, lg_model_modified, lg_model_composite,
-    lg_model_manifold, lg_model_series;
+    lg_model_manifold, lg_model_series, lg_model_auto;
 
 /* "3" of "series:3": a whole number in [least, most]; words NULL: `otherwise`. */
 luge_status lg_model_number(const lg_model *m, const char *words, int least, int most, int otherwise, int *number,

@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const lg_model_kind *const kinds[] = { &lg_model_rescaled,  &lg_model_second_order, &lg_model_modified,
-                                              &lg_model_composite, &lg_model_manifold,     &lg_model_series };
+                                              &lg_model_composite, &lg_model_manifold,     &lg_model_series,
+                                              &lg_model_auto };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 const char *lg_model_list(size_t i) { return i < KINDS ? kinds[i]->form : NULL; }
@@ -16,11 +17,11 @@ static luge_status find(const lg_model_kind **kind, const char *name, luge_error
         *kind = kinds[i];
         if (strlen(kinds[i]->name) == n && !strncmp(kinds[i]->name, name, n)) return LUGE_OK;
     }
-    return lg_fail(
-        err, LUGE_E_NAME,
-        "there is no model \"%.60s\"; there are rescaled, second_order, modified, composite, manifold:K and "
-        "series:P",
-        name);
+    return lg_fail(err, LUGE_E_NAME,
+                   "there is no model \"%.60s\"; there are rescaled, second_order, modified, composite, manifold:K, "
+                   "series:P and "
+                   "auto:P",
+                   name);
 }
 
 luge_status lg_model_open(lg_model **out, const char *name, const lg_family *family, luge_error *err)
@@ -54,6 +55,7 @@ done:
 void lg_model_close(lg_model *m)
 {
     if (!m) return;
+    if (m->kind->close) m->kind->close(m);
     lg_free(m->work);
     lg_free(m);
 }
@@ -72,7 +74,7 @@ luge_status lg_model_number(const lg_model *m, const char *words, int least, int
 
 int lg_model_theory(const lg_model *m, bool prepared, enum lg_window *window)
 {
-    *window = LG_ALL;
+    *window = LG_THROUGHOUT;
     return m->kind->theory(m, prepared, window);
 }
 
@@ -83,6 +85,13 @@ luge_status lg_model_start(lg_model *m, bool prepared, const double *u, double *
     if (m->kind->start) return m->kind->start(m, prepared, u, y, err);
     if (m->kind->copies) memcpy(y, u, m->family.field->n * sizeof *y);
     return LUGE_OK;
+}
+
+bool lg_model_piecewise(const lg_model *m) { return m->kind->node && !m->prepared; }
+
+luge_status lg_model_node(lg_model *m, int64_t n, const double *y, luge_error *err)
+{
+    return m->kind->node(m, n, y, err);
 }
 
 luge_status lg_model_says(lg_model *m, int64_t n, const double *y, const double *u, double *says, luge_error *err)

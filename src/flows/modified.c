@@ -56,7 +56,7 @@ static luge_status start(lg_model *m, bool prepared, const double *u, double *y,
 static int theory(const lg_model *m, bool prepared, enum lg_window *window)
 {
     (void)m;
-    *window = prepared ? LG_ALL : LG_LATER;
+    *window = prepared ? LG_THROUGHOUT : LG_LATER;
     return 2;
 }
 

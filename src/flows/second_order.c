@@ -50,7 +50,7 @@ static luge_status open(lg_model *m, const char *words, luge_error *err)
 static int theory(const lg_model *m, bool prepared, enum lg_window *window)
 {
     if (m->velocity != BY_START) return 1;
-    *window = prepared ? LG_ALL : LG_LATER;
+    *window = prepared ? LG_THROUGHOUT : LG_LATER;
     return 2;
 }
 

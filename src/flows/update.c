@@ -71,6 +71,13 @@ luge_status lg_update_set(lg_update *u, const char *key_value, luge_error *err)
 const char *lg_update_name(const lg_update *u) { return u->g->entry->name; }
 size_t lg_update_slots(const lg_update *u) { return u->slots; }
 
+double lg_update_number(const lg_update *u, const char *setting)
+{
+    const lg_setting *s = lg_setting_find(u->m->hyper, setting);
+    bool real = s && (s->kind == LG_real || s->kind == LG_rate || s->kind == LG_maybe);
+    return real ? *(const double *)((const char *)u->g->h + s->at) : (double)NAN;
+}
+
 void lg_update_slot_name(const lg_update *u, size_t slot, char *text, size_t size)
 {
     size_t first = 0;
@@ -164,7 +171,7 @@ done:
 
 void lg_update_take(const lg_update *u, double _Complex *x, double _Complex g, double _Complex *s)
 {
-    double _Complex all[LG_SLOTS] = { 0 };
+    double _Complex all[LG_SLOTS]; /* what is not at[] is not read */
     g *= u->on_g;
     for (size_t i = 0; i < u->slots; i++) all[u->at[i]] = s[i];
     u->m->point(u->variant, u->coef, x, &g, all);
@@ -199,9 +206,10 @@ static double _Complex moved(const lg_update *u, double x, double g, const doubl
     return (y - before) / u->lr;
 }
 
-void lg_update_slopes(const lg_update *u, double x, double g, const double *s, lg_slopes *d)
+/* Values, and the derivatives from number `which` on. */
+static void slopes(const lg_update *u, double x, double g, const double *s, size_t which, lg_slopes *d)
 {
-    for (size_t which = 0; which < 2 + u->slots; which++) {
+    for (; which < 2 + u->slots; which++) {
         double _Complex t[LG_SLOTS], w = moved(u, x, g, s, which, t);
         double slope = cimag(w) / complex_step;
         *(which == 0 ? &d->wx : which == 1 ? &d->wg : &d->ws[which - 2]) = slope;
@@ -212,6 +220,11 @@ void lg_update_slopes(const lg_update *u, double x, double g, const double *s, l
             d->s[i] = creal(t[i]);
         }
     }
+}
+
+void lg_update_slopes(const lg_update *u, double x, double g, const double *s, lg_slopes *d)
+{
+    slopes(u, x, g, s, 0, d);
 }
 
 /* ---- rest ---- */
@@ -278,12 +291,12 @@ luge_status lg_update_rest(const lg_update *u, double x, double g, double *s, lg
         double step[LG_SLOTS], *y = step, largest = 0;
         size_t slot;
         bool still = true;
-        lg_update_slopes(u, x, g, s, d);
+        slopes(u, x, g, s, round || k == 0 ? 0 : 2, d);
         for (size_t i = 0; i < k; i++) step[i] = d->s[i] - s[i];
         if (!lg_update_resolve(u, d, 1, &y, &slot)) return restless(u, slot, x, g, err);
         for (size_t i = 0; i < k; i++) largest = fmax(largest, fabs(s[i]));
         for (size_t i = 0; i < k; i++) still = still && fabs(step[i]) <= 1e-13 * fabs(s[i]) + 1e-16 * largest;
-        if (still) return LUGE_OK;
+        if (still && (round || k == 0)) return LUGE_OK;
         for (size_t i = 0; i < k; i++) s[i] += step[i];
     }
     return restless(u, 0, x, g, err);

@@ -37,6 +37,7 @@ luge_status lg_update_prepare(lg_update *u, double k, double lr, luge_error *err
 const char *lg_update_name(const lg_update *u);
 size_t lg_update_slots(const lg_update *u);
 void lg_update_slot_name(const lg_update *u, size_t slot, char *text, size_t size); /* "momentum_buffer[2]" */
+double lg_update_number(const lg_update *u, const char *setting);                   /* NAN: it has no such number */
 void lg_update_start(const lg_update *u, double x, double *s); /* before the first step; may be infinite */
 
 /* One step in place, in real and in complex numbers. */
