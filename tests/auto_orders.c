@@ -37,7 +37,8 @@ static const struct {
     { "lion_k", "kernel", "pseudo_huber" }, { "lion_k", "kernel_param", "1" }, { "aggmo", "betas", "(0,0.5,0.7)" },
     { "adan", "weight_decay", "0" },        { "qhadam", "nu1", "0.7" },        { "qhadam", "nu2", "0.8" },
     { "triple_momentum", "m", "1" },        { "triple_momentum", "L", "4" },   { "rmsprop", "momentum", "0.7" },
-    { "ademamix", "beta3", "0.8" },         { "adan", "no_prox", "true" },     { "grokfast_ema", "lam", "0.5" },
+    { "ademamix", "beta3", "0.8" },         { "ademamix", "alpha", "0.5" },    { "adan", "no_prox", "true" },
+    { "grokfast_ema", "lam", "0.5" },
 };
 
 /* What decays in [0,1) forgets within a few steps; what stands below a root does not vanish; there is weight decay.
@@ -49,7 +50,7 @@ static void settings_of(const luge_method *m, chosen *c)
     for (size_t i = 0; i < ROWS(special); i++)
         if (!strcmp(special[i].method, name)) choose(c, special[i].key, special[i].value);
     for (size_t i = 0; luge_method_row(m, LUGE_PARAMETERS, i, &row); i++) {
-        bool decays = (!strcmp(row.range, "[0,1)") || !strcmp(row.range, "(0,1)")) && atof(row.value) > 0.8;
+        bool decays = strchr("[(", *row.range) && !strncmp(row.range + 1, "0,1", 3) && atof(row.value) > 0.8;
         bool given = false;
         for (size_t j = 0; j < c->n; j++) given = given || !strncmp(c->text[j], row.name, strlen(row.name));
         if (given) continue;
@@ -76,76 +77,145 @@ static lg_update *flowing(const luge_method *m, const chosen *c)
     return NULL;
 }
 
-static bool wanted(const luge_method *m) { return !only || !strcmp(luge_method_text(m, LUGE_NAME), only); }
+/* ---- orders ---- */
 
-/* ---- formulas, through all that luge flow does ---- */
-
-static const struct {
+typedef struct problem {
     const char *spec, *at;
     double time;
-} potentials[] = {
-    { "expr:0.5*(1-x)^2+(y-x^2)^2", "-0.5,0.6", 0.5 },
-    { "expr:x^2/2+0.8*y^2+0.3*x*y+sin(x+y/2)/4+x^4/10+x^2*y/20", "0.9,-0.6", 1 },
-};
+    int last; /* h = 2^(1-last) and 2^-last */
+} problem;
 
-typedef struct orders {
-    double order[2];
-    int lines;
-} orders;
-
-static bool take(void *context, const lg_flow_line *line, lg_path *path)
+/* The order of the pair with so many terms. */
+static double order_of(const lg_whole *w, const problem *p, lg_update *u, int terms)
 {
-    orders *o = context;
-    (void)path;
-    o->order[o->lines++] = line->orders.fitted;
-    return true;
+    double error[2];
+    for (int k = 0; k < 2; k++) {
+        double h = ldexp(1, 1 - p->last - k);
+        lg_shadow s;
+        lg_shadow_request request = { .field = lg_whole_field(w),
+                                      .at = lg_whole_start(w),
+                                      .model = terms == 1 ? "auto:1" : "auto:2",
+                                      .update = u,
+                                      .prepared = 1,
+                                      .time = p->time,
+                                      .every = (int64_t)ceil(p->time / h / 4),
+                                      .rtol = 1e-12 };
+        MUST(lg_shadow_run(&request, h, &s, &err));
+        error[k] = s.all;
+        CHECK(s.all > 100 * s.reference, "%s: error %g beside %g", lg_update_name(u), s.all, s.reference);
+    }
+    return log2(error[0] / error[1]);
+}
+
+/* The same on many variables, at the end alone: the flow by so many steps of the classical Runge-Kutta method. */
+static void flow_to(const lg_whole *w, lg_update *u, const char *model, double h, double time, int steps, double *y)
+{
+    const lg_field *f = lg_whole_field(w);
+    lg_model *m;
+    MUST(lg_model_of(&m, model, f, u, h, true, &err));
+    const lg_ode *ode = lg_model_ode(m);
+    double *k = malloc(6 * f->n * sizeof *k), *at = k + 4 * f->n, d = time / steps;
+    static const double ahead[4] = { 0, 0.5, 0.5, 1 }, weight[4] = { 1, 2, 2, 1 };
+    assert_non_null(k);
+    memcpy(y, lg_whole_start(w), f->n * sizeof *y);
+    for (int n = 0; n < steps; n++) {
+        for (int stage = 0; stage < 4; stage++) {
+            for (size_t i = 0; i < f->n; i++)
+                at[i] = y[i] + (stage ? ahead[stage] * d * k[(size_t)(stage - 1) * f->n + i] : 0);
+            MUST(ode->rhs(ode->context, 0, at, k + (size_t)stage * f->n, &err));
+        }
+        for (int stage = 0; stage < 4; stage++)
+            for (size_t i = 0; i < f->n; i++) y[i] += d / 6 * weight[stage] * k[(size_t)stage * f->n + i];
+    }
+    free(k);
+    lg_model_close(m);
+}
+
+static double apart(size_t n, const double *x, const double *y)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(x[i] - y[i]));
+    return most;
+}
+
+static double large_order_of(const lg_whole *w, const problem *p, lg_update *u, int terms)
+{
+    const lg_field *f = lg_whole_field(w);
+    double error[2], *y = malloc(2 * f->n * sizeof *y);
+    assert_non_null(y);
+    for (int k = 0; k < 2; k++) {
+        double h = ldexp(1, 1 - p->last - k);
+        const char *model = terms == 1 ? "auto:1" : "auto:2";
+        lg_iteration *it;
+        MUST(lg_iteration_of(&it, f, u, h, true, &err));
+        MUST(lg_iteration_start(it, lg_whole_start(w), NULL, &err));
+        for (double t = 0; t < p->time - h / 2; t += h) MUST(lg_iteration_step(it, &err));
+        if (terms > 1 || k == 0) flow_to(w, u, model, h, p->time, 16, y); /* V0 knows no h */
+        error[k] = apart(f->n, y, lg_iteration_u(it));
+        lg_iteration_close(it);
+        if (k == 0 || terms == 1) continue;
+        flow_to(w, u, model, h, p->time, 32, y + f->n);
+        CHECK(error[k] > 100 * apart(f->n, y, y + f->n), "%s: error %g beside %g", lg_update_name(u), error[k],
+              apart(f->n, y, y + f->n));
+    }
+    free(y);
+    return log2(error[0] / error[1]);
+}
+
+static void shadowed(const problem *p, const lg_problem_request *request)
+{
+    int flows = 0;
+    lg_whole *w;
+    MUST(lg_whole_open(&w, request, &err));
+    for (size_t i = 0; luge_method_at(i); i++) {
+        const char *name = luge_method_text(luge_method_at(i), LUGE_NAME);
+        chosen c = { .n = 0 };
+        lg_update *u = NULL;
+        if (only && strcmp(name, only)) continue;
+        settings_of(luge_method_at(i), &c);
+        if (!(u = flowing(luge_method_at(i), &c))) continue;
+        double (*order)(const lg_whole *, const problem *, lg_update *, int) =
+            lg_whole_field(w)->n > 100 ? large_order_of : order_of;
+        double one = order(w, p, u, 1), two = order(w, p, u, 2);
+        print_message("          %-16s %.3f %.3f\n", name, one, two);
+        CHECK(one > 0.83 && one < 1.1, "%s, %s: order %.3f with V0", name, p->spec, one);
+        CHECK(two > 1.9 && two < 2.1, "%s, %s: order %.3f with V0 + h V1", name, p->spec, two);
+        lg_update_close(u);
+        flows++;
+    }
+    lg_whole_close(w);
+    CHECK(only || flows >= 18, "%d methods alone have a flow", flows);
 }
 
 static void on_formulas(void **state)
 {
-    static const char *const models[] = { "auto:1", "auto:2" };
-    int flows = 0;
+    static const problem problems[] = {
+        { "expr:0.5*(1-x)^2+(y-x^2)^2", "-0.5,0.6", 0.5, 12 },
+        { "expr:x^2/2+0.8*y^2+0.3*x*y+sin(x+y/2)/4+x^4/10+x^2*y/20", "0.9,-0.6", 1, 12 },
+    };
     (void)state;
-    for (size_t i = 0; luge_method_at(i); i++) {
-        const luge_method *m = luge_method_at(i);
-        if (!wanted(m)) continue;
-        chosen c = { .n = 0 };
-        settings_of(m, &c);
-        lg_update *u = flowing(m, &c);
-        flows += u != NULL;
-        for (size_t p = 0; u && p < ROWS(potentials); p++) {
-            orders o = { .lines = 0 };
-            lg_flow_result result;
-            lg_flow f = { .problem = { .spec = potentials[p].spec, .at = potentials[p].at, .threads = 1 },
-                          .method = luge_method_text(m, LUGE_NAME),
-                          .set = c.set,
-                          .sets = c.n,
-                          .model = models,
-                          .models = 2,
-                          .momentum = (double)NAN,
-                          .lr = 1.0 / 1024,
-                          .time = potentials[p].time,
-                          .halvings = 2,
-                          .prepared = true,
-                          .rtol = 1e-12,
-                          .line = take,
-                          .context = &o };
-            MUST(lg_flow_run(&f, &result, &err));
-            print_message("          %-16s potential %zu: %.3f %.3f\n", f.method, p + 1, o.order[0], o.order[1]);
-            CHECK(o.order[0] > 0.83 && o.order[0] < 1.1, "%s, potential %zu: order %.3f with V0", f.method, p + 1,
-                  o.order[0]);
-            CHECK(o.order[1] > 1.9 && o.order[1] < 2.1, "%s, potential %zu: order %.3f with V0 + h V1", f.method,
-                  p + 1, o.order[1]);
-        }
-        lg_update_close(u);
-    }
-    CHECK(only || flows >= 18, "%d methods alone have a flow", flows);
+    for (size_t i = 0; i < ROWS(problems); i++)
+        shadowed(&problems[i], &(lg_problem_request){ .spec = problems[i].spec, .at = problems[i].at, .threads = 1 });
+    CHECK_END();
+}
+
+/* 784 inputs; the rows are twenty handwritten digits. */
+static void on_a_network_with_digits(void **state)
+{
+    static const problem digits = { "mlp:hidden=1,activation=tanh", NULL, 1.0 / 256, 15 };
+    char images[1100], labels[1100];
+    const char *data[] = { images, labels };
+    (void)state;
+    snprintf(images, sizeof images, "images=%s", shared_path("data/t10k-images-idx3-ubyte.gz"));
+    snprintf(labels, sizeof labels, "labels=%s", shared_path("data/t10k-labels-idx1-ubyte.gz"));
+    shadowed(&digits, &(lg_problem_request){
+                          .spec = digits.spec, .data = data, .data_count = 2, .split = 20, .seed = 1, .threads = 2 });
     CHECK_END();
 }
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(on_formulas) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(on_formulas), cmocka_unit_test(on_a_network_with_digits) };
     only = argc > 1 ? argv[1] : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,9 @@
 #include "flows/update.h"
 #include <string.h>
 
-/* Coordinates are independent: any number of threads gives the same bits. */
-enum { ALONE = 64 };
+/* Coordinates are independent: any number of threads gives the same bits.  MEMORY: steps after which all is
+ * forgotten, of a decay of 0.999. */
+enum { ALONE = 64, MEMORY = 40000 };
 
 typedef struct self {
     lg_update *update;
@@ -82,13 +83,46 @@ static void stationary(self *s, size_t i)
     s->r[i] = 0;
 }
 
+/* A step from such slots is a real, finite one: no root of a negative second moment. */
+static bool sound(const self *s, size_t i, const double *slot)
+{
+    double _Complex x = s->x[i], t[LG_SLOTS];
+    for (size_t j = 0; j < s->k; j++) t[j] = slot[j];
+    lg_update_take(s->update, &x, s->g[i], t);
+    return isfinite(creal(x)) && fabs(cimag(x)) < 1e-100;
+}
+
+/* The same slots to O(h²), as the method itself would have gathered them on the way to x along a line: from so far
+ * back that it makes no difference. */
+static void gathered(const self *s, size_t i, double *slot)
+{
+    double from[LG_SLOTS], before[LG_SLOTS];
+    bool same = false;
+    memcpy(from, slot, sizeof from);
+    for (int steps = 64; steps <= MEMORY && !same; steps *= 2) {
+        memcpy(before, slot, sizeof before);
+        memcpy(slot, from, sizeof from);
+        for (int j = steps; j > 0; j--) {
+            double x = s->x[i] - j * s->h * s->v0[i];
+            lg_update_step(s->update, &x, s->g[i] - j * s->h * s->hv[i], slot);
+        }
+        same = true;
+        for (size_t j = 0; j < s->k; j++) same = same && fabs(slot[j] - before[j]) <= 1e-13 * fabs(slot[j]);
+    }
+}
+
+/* s₀ + h s₁; near a zero of the gradient that may be no value that a slot can have. */
 static void slow_slots(self *s, size_t i)
 {
-    double slot[LG_SLOTS], y[4][LG_SLOTS] = { { 0 } };
+    double slot[LG_SLOTS], slow[LG_SLOTS], y[4][LG_SLOTS] = { { 0 } };
     lg_slopes d;
     rest(s, i, slot, &d, y);
-    for (size_t j = 0; j < s->k; j++)
-        s->slots[j * s->n + i] = slot[j] + s->h * (y[2][j] * s->v0[i] + y[3][j] * s->hv[i]);
+    for (size_t j = 0; j < s->k; j++) slow[j] = slot[j] + s->h * (y[2][j] * s->v0[i] + y[3][j] * s->hv[i]);
+    if (!sound(s, i, slow)) {
+        gathered(s, i, slot);
+        memcpy(slow, slot, s->k * sizeof *slow);
+    }
+    for (size_t j = 0; j < s->k; j++) s->slots[j * s->n + i] = slow[j];
 }
 
 /* ---- the recursion ---- */

@@ -195,7 +195,7 @@ void lg_update_start(const lg_update *u, double x, double *s)
 }
 
 /* W into *w and S into t at (x, g, s), one of which is moved by i times the complex step: which = 0: x, 1: g, 2 + j:
- * slot j. */
+ * slot j, beyond the last: nothing. */
 static double _Complex moved(const lg_update *u, double x, double g, const double *s, size_t which,
                              double _Complex *t)
 {
@@ -206,20 +206,19 @@ static double _Complex moved(const lg_update *u, double x, double g, const doubl
     return (y - before) / u->lr;
 }
 
-/* Values, and the derivatives from number `which` on. */
+/* Derivatives from number `which` on, and the values: where all vanishes, a second power of the complex step would
+ * show in them. */
 static void slopes(const lg_update *u, double x, double g, const double *s, size_t which, lg_slopes *d)
 {
+    double _Complex t[LG_SLOTS], w;
     for (; which < 2 + u->slots; which++) {
-        double _Complex t[LG_SLOTS], w = moved(u, x, g, s, which, t);
-        double slope = cimag(w) / complex_step;
-        *(which == 0 ? &d->wx : which == 1 ? &d->wg : &d->ws[which - 2]) = slope;
-        d->w = creal(w);
-        for (size_t i = 0; i < u->slots; i++) {
-            slope = cimag(t[i]) / complex_step;
-            *(which == 0 ? &d->sx[i] : which == 1 ? &d->sg[i] : &d->ss[i][which - 2]) = slope;
-            d->s[i] = creal(t[i]);
-        }
+        w = moved(u, x, g, s, which, t);
+        *(which == 0 ? &d->wx : which == 1 ? &d->wg : &d->ws[which - 2]) = cimag(w) / complex_step;
+        for (size_t i = 0; i < u->slots; i++)
+            *(which == 0 ? &d->sx[i] : which == 1 ? &d->sg[i] : &d->ss[i][which - 2]) = cimag(t[i]) / complex_step;
     }
+    d->w = creal(moved(u, x, g, s, which, t));
+    for (size_t i = 0; i < u->slots; i++) d->s[i] = creal(t[i]);
 }
 
 void lg_update_slopes(const lg_update *u, double x, double g, const double *s, lg_slopes *d)
