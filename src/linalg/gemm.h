@@ -3,8 +3,8 @@
 #define LG_GEMM_H
 #include "core/core.h"
 
-/* Rows of the output that one call of BLAS computes: a constant, so that the bits of a product do not depend on the
- * number of threads. */
+/* Rows of the output that one call of BLAS computes, of a small product: like the blocks of a large one, a function
+ * of the sizes alone, so that the bits of a product do not depend on the number of threads. */
 enum { LG_GEMM_ROWS = 64 };
 
 /* BLAS must not start threads inside a block.  OpenBLAS's number of threads belongs to the whole process, and setting

@@ -20,7 +20,7 @@ typedef struct iteration {
     lg_sides d;
     const lg_polynomial *p;
     void *x, *y; /* the matrix, and where its next value goes */
-    void *r, *h, *q, *t;
+    lg_small m;
 } iteration;
 
 static bool in_gram_form(const lg_sides *d) { return d->l >= GRAM_RATIO * d->s && d->s >= GRAM_LEAST; }
@@ -40,53 +40,33 @@ static const double *triple(const lg_polynomial *p, int step)
     return p->abc.v + 3 * (3 * step < p->abc.n ? step : p->abc.n / 3 - 1);
 }
 
-static void swap(void **a, void **b)
-{
-    void *keep = *a;
-    *a = *b;
-    *b = keep;
-}
-
 static void apply(iteration *it, const void *q)
 {
     lg_apply(&it->d, q, it->x, it->y);
-    swap(&it->x, &it->y);
+    lg_exchange(&it->x, &it->y);
 }
 
 static void step_x(iteration *it, const double *abc)
 {
     if (abc[2] == 0) {
-        lg_gram(&it->d, it->x, abc[1], abc[0], it->h);
+        lg_gram(&it->d, it->x, abc[1], abc[0], it->m.h);
     } else {
-        lg_gram(&it->d, it->x, 1, 0, it->r);
-        lg_symmetric(it->d.type, it->d.threads, it->d.s, it->d.s, (lg_factor){ it->r, it->d.s, false },
-                     (lg_factor){ it->r, it->d.s, false }, (lg_blend){ abc[2], abc[1], abc[0], it->r }, it->h);
+        lg_gram(&it->d, it->x, 1, 0, it->m.r);
+        lg_quadratic(&it->d, it->m.r, abc[2], abc[1], abc[0], it->m.h);
     }
-    apply(it, it->h);
+    apply(it, it->m.h);
 }
 
 /* Steps from..to-1 on small matrices, then one on X. */
 static void steps_gram(iteration *it, int from, int to)
 {
-    const lg_sides *d = &it->d;
-    lg_gram(d, it->x, 1, 0, it->r);
+    lg_gram(&it->d, it->x, 1, 0, it->m.r);
     for (int k = from; k < to; k++) {
         const double *abc = triple(it->p, k);
-        lg_factor r = { it->r, d->s, false };
-        lg_symmetric(d->type, d->threads, d->s, abc[2] == 0 ? 0 : d->s, r, r,
-                     (lg_blend){ abc[2], abc[1], abc[0], it->r }, it->h);
-        if (k + 1 < to) {
-            lg_commuting(d, it->r, it->h, it->t);
-            lg_commuting(d, it->h, it->t, it->r);
-        }
-        if (k == from) {
-            swap(&it->q, &it->h);
-        } else {
-            lg_commuting(d, it->q, it->h, it->t);
-            swap(&it->q, &it->t);
-        }
+        lg_quadratic(&it->d, it->m.r, abc[2], abc[1], abc[0], it->m.h);
+        lg_advance(&it->d, &it->m, k == from, k + 1 < to);
     }
-    apply(it, it->q);
+    apply(it, it->m.q);
 }
 
 luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t columns, const lg_polynomial *p,
@@ -104,10 +84,10 @@ luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t co
                        columns);
     if (norm.norm == 0) return LUGE_OK;
     it.y = lg_work_take(&work, it.d.s * it.d.l, size);
-    it.r = lg_work_take(&work, s2, size);
-    it.h = lg_work_take(&work, s2, size);
-    if (gram) it.q = lg_work_take(&work, s2, size), it.t = lg_work_take(&work, s2, size);
-    if (products % 2) swap(&it.x, &it.y); /* so that the last product lands in x */
+    it.m.r = lg_work_take(&work, s2, size);
+    it.m.h = lg_work_take(&work, s2, size);
+    if (gram) it.m.q = lg_work_take(&work, s2, size), it.m.t = lg_work_take(&work, s2, size);
+    if (products % 2) lg_exchange(&it.x, &it.y); /* so that the last product lands in x */
     lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / (p->largest ? fmax(by, eps) : by + eps), it.x);
     for (int k = 0; k < p->steps; k += run) {
         if (gram)

@@ -69,39 +69,25 @@ static bool halley(const lg_sides *d, const weights *w, double square, const voi
     return false;
 }
 
-static void swap(void **a, void **b)
-{
-    void *keep = *a;
-    *a = *b;
-    *b = keep;
-}
-
 /* Gram form: Q = Q H and R = H R H on small matrices, X = Q X at the end.  The first R is divided by its norm, at
  * least the square of the largest singular value. */
 static bool polar_gram(const lg_sides *d, const weights *w, int steps, void *x, void *y, void *work)
 {
     size_t s2 = d->s * d->s, size = lg_size(d->type);
-    void *r = lg_work_take(&work, s2, size), *h = lg_work_take(&work, s2, size), *q = lg_work_take(&work, s2, size),
-         *t = lg_work_take(&work, s2, size);
+    lg_small m;
     double square;
 
-    lg_gram(d, x, 1, 0, r);
-    square = lg_norm(d->type, d->threads, s2, r);
-    lg_scale(d->type, d->threads, s2, r, 0, 1 / square, r);
+    m.r = lg_work_take(&work, s2, size), m.h = lg_work_take(&work, s2, size);
+    m.q = lg_work_take(&work, s2, size), m.t = lg_work_take(&work, s2, size);
+    lg_gram(d, x, 1, 0, m.r);
+    square = lg_norm(d->type, d->threads, s2, m.r);
+    lg_scale(d->type, d->threads, s2, m.r, 0, 1 / square, m.r);
     for (int k = 0; k < steps; k++) {
-        if (!halley(d, &w[k], 1, r, t, h)) return false;
-        if (k + 1 < steps) {
-            lg_commuting(d, r, h, t);
-            lg_commuting(d, h, t, r);
-        }
-        if (k > 0) {
-            lg_commuting(d, q, h, t);
-            swap(&q, &t);
-        } else {
-            lg_scale(d->type, d->threads, s2, h, 0, 1 / sqrt(square), q);
-        }
+        if (!halley(d, &w[k], 1, m.r, m.t, m.h)) return false;
+        lg_advance(d, &m, k == 0, k + 1 < steps);
     }
-    lg_apply(d, q, x, y);
+    lg_scale(d->type, d->threads, s2, m.q, 0, 1 / sqrt(square), m.q);
+    lg_apply(d, m.q, x, y);
     return true;
 }
 
@@ -118,7 +104,7 @@ static bool polar_x(const lg_sides *d, const weights *w, int steps, void *x, voi
         if (!halley(d, &w[k], square, r, l, r)) return false;
         if (k == 0) lg_scale(d->type, d->threads, s2, r, 0, 1 / sqrt(square), r);
         lg_apply(d, r, x, y);
-        swap(&x, &y);
+        lg_exchange(&x, &y);
     }
     return true;
 }
@@ -154,7 +140,7 @@ luge_status lg_polar(luge_type type, int threads, size_t rows, size_t columns, d
                        columns);
     if (norm.norm == 0) return LUGE_OK;
     other = steps ? lg_work_take(&work, d.s * d.l, lg_size(type)) : NULL;
-    if (products % 2) swap(&from, &other); /* so that the last product lands in x */
+    if (products % 2) lg_exchange(&from, &other); /* so that the last product lands in x */
     lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / norm.norm, from);
     if (error <= 0) return polar_exact(&d, x, work, err);
     if (in_gram_form(&d) ? polar_gram(&d, w, steps, from, other, work) : polar_x(&d, w, steps, from, other, work))

@@ -44,4 +44,38 @@ static inline void lg_commuting(const lg_sides *d, const void *a, const void *b,
                  (lg_blend){ .alpha = 1 }, c);
 }
 
+/* C = alpha A^2 + beta A + gamma I for symmetric A. */
+static inline void lg_quadratic(const lg_sides *d, const void *a, double alpha, double beta, double gamma, void *c)
+{
+    lg_symmetric(d->type, d->threads, d->s, alpha == 0 ? 0 : d->s, (lg_factor){ a, d->s, false },
+                 (lg_factor){ a, d->s, true }, (lg_blend){ alpha, beta, gamma, beta == 0 ? NULL : a }, c);
+}
+
+static inline void lg_exchange(void **a, void **b)
+{
+    void *keep = *a;
+    *a = *b;
+    *b = keep;
+}
+
+/* The small matrices of a Gram form: X has become Q X with the Gram matrix R; H is the next factor, T is room. */
+typedef struct lg_small {
+    void *r, *h, *q, *t;
+} lg_small;
+
+/* Q = Q H (or H at the first), and R = H R H if it is wanted, as R H^2: a square costs less than a product. */
+static inline void lg_advance(const lg_sides *d, lg_small *m, bool first, bool wanted)
+{
+    if (first) {
+        lg_exchange(&m->q, &m->h);
+    } else {
+        lg_commuting(d, m->q, m->h, m->t);
+        lg_exchange(&m->q, &m->t);
+    }
+    if (!wanted) return;
+    lg_quadratic(d, first ? m->q : m->h, 1, 0, 0, m->t);
+    lg_commuting(d, m->r, m->t, m->h);
+    lg_exchange(&m->r, &m->h);
+}
+
 #endif

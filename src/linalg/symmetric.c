@@ -1,5 +1,6 @@
-/* Debian's OpenBLAS has no product that computes one triangle, and its SYRK is far from its GEMM's rate on several
- * threads: so a triangle is computed in panels of rows, each one GEMM over what is right of the diagonal.
+/* Debian's OpenBLAS has no product that computes one triangle (GEMMT), and its SYRK is far from its GEMM's rate on
+ * several threads, though not on one.  So a triangle is computed in square tiles, each by one thread: those right of
+ * the diagonal by GEMM, those on it by SYRK where the factors are each other's transpose, else by GEMM in two panels.
  * SPDX-License-Identifier: MIT */
 #include "linalg/symmetric.h"
 #include "linalg/blocks.h"
@@ -21,13 +22,17 @@ enum { SQUARE = 16 };
 
 /* ---- products ---- */
 
-/* Rows of a panel: few make little waste at the diagonal, many reach GEMM's rate.  Constants of n and the type, as
- * `bench_orthogonal table` measured them. */
-static size_t panel_rows(size_t n) { return n < 256 ? 64 : n < 1024 ? 96 : 128; }
+/* The side of a tile: large tiles run at BLAS's full rate, and two in each direction make one of GEMM that costs what
+ * the two of SYRK together cost.  A function of n alone, as `bench_orthogonal table` measured it. */
+static size_t tile_of(size_t n)
+{
+    size_t pairs = (n + 1023) / 1024;
+    return n <= 128 ? n : (n + 2 * pairs - 1) / (2 * pairs);
+}
 
 typedef struct product {
     luge_type type;
-    size_t n, k, panel;
+    size_t n, k, tile, tiles; /* tiles: in one direction */
     lg_factor a, b;
     lg_blend blend;
     void *c;
@@ -43,39 +48,69 @@ static const void *column_of(luge_type type, lg_factor f, size_t j)
     return lg_at(type, f.at, f.transposed ? j * f.stride : j);
 }
 
-static void multiply(const product *p, size_t first, size_t rows)
+static CBLAS_TRANSPOSE transposed(lg_factor f) { return f.transposed ? CblasTrans : CblasNoTrans; }
+
+static void multiply(const product *p, size_t first, size_t last, size_t from, size_t to)
 {
-    CBLAS_TRANSPOSE ta = p->a.transposed ? CblasTrans : CblasNoTrans,
-                    tb = p->b.transposed ? CblasTrans : CblasNoTrans;
-    int m = (int)rows, n = (int)(p->n - first), k = (int)p->k, sa = (int)p->a.stride, sb = (int)p->b.stride;
-    const void *a = row_of(p->type, p->a, first), *b = column_of(p->type, p->b, first);
-    void *c = lg_at(p->type, p->c, first * p->n + first);
+    int m = (int)(last - first), n = (int)(to - from), k = (int)p->k, sa = (int)p->a.stride, sb = (int)p->b.stride;
+    const void *a = row_of(p->type, p->a, first), *b = column_of(p->type, p->b, from);
+    void *c = lg_at(p->type, p->c, first * p->n + from);
 
     if (p->type == LUGE_F64)
-        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, p->blend.alpha, a, sa, b, sb, 0, c, (int)p->n);
+        cblas_dgemm(CblasRowMajor, transposed(p->a), transposed(p->b), m, n, k, p->blend.alpha, a, sa, b, sb, 0, c,
+                    (int)p->n);
     else
-        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, (float)p->blend.alpha, a, sa, b, sb, 0, c, (int)p->n);
+        cblas_sgemm(CblasRowMajor, transposed(p->a), transposed(p->b), m, n, k, (float)p->blend.alpha, a, sa, b, sb,
+                    0, c, (int)p->n);
 }
 
-static void panel(void *context, size_t i)
+static void multiply_diagonal(const product *p, size_t first, size_t last)
+{
+    bool square = p->a.at == p->b.at && p->a.stride == p->b.stride && p->a.transposed != p->b.transposed;
+    size_t half = (first + last) / 2;
+    const void *a = row_of(p->type, p->a, first);
+    void *c = lg_at(p->type, p->c, first * p->n + first);
+
+    if (!square) {
+        multiply(p, first, half, first, last);
+        multiply(p, half, last, half, last);
+    } else if (p->type == LUGE_F64) {
+        cblas_dsyrk(CblasRowMajor, CblasUpper, transposed(p->a), (int)(last - first), (int)p->k, p->blend.alpha, a,
+                    (int)p->a.stride, 0, c, (int)p->n);
+    } else {
+        cblas_ssyrk(CblasRowMajor, CblasUpper, transposed(p->a), (int)(last - first), (int)p->k,
+                    (float)p->blend.alpha, a, (int)p->a.stride, 0, c, (int)p->n);
+    }
+}
+
+/* Tiles off the diagonal come first: they cost more. */
+static void tile(void *context, size_t i)
 {
     const product *p = context;
-    size_t first = i * p->panel, rows = lg_least(p->panel, p->n - first);
-
-    multiply(p, first, rows);
-    if (p->type == LUGE_F64) {
-        blend_f64(&p->blend, p->n, first, rows, p->c);
-        mirror_rows_f64(p->n, first, rows, p->c);
+    size_t row = 0, column, off = p->tiles * (p->tiles - 1) / 2;
+    if (i >= off) {
+        row = column = i - off;
     } else {
-        blend_f32(&p->blend, p->n, first, rows, p->c);
-        mirror_rows_f32(p->n, first, rows, p->c);
+        while (i >= p->tiles - 1 - row) i -= p->tiles - 1 - row++;
+        column = row + 1 + i;
     }
+    size_t first = row * p->tile, last = lg_least(first + p->tile, p->n), from = column * p->tile,
+           to = lg_least(from + p->tile, p->n);
+    if (row == column)
+        multiply_diagonal(p, first, last);
+    else
+        multiply(p, first, last, from, to);
+    if (p->type == LUGE_F64)
+        finish_tile_f64(&p->blend, p->n, first, last, from, to, p->c);
+    else
+        finish_tile_f32(&p->blend, p->n, first, last, from, to, p->c);
 }
 
 void lg_symmetric(luge_type type, int threads, size_t n, size_t k, lg_factor a, lg_factor b, lg_blend blend, void *c)
 {
-    product p = { .type = type, .n = n, .k = k, .panel = panel_rows(n), .a = a, .b = b, .blend = blend, .c = c };
-    lg_blocks(threads, (n + p.panel - 1) / p.panel, panel, &p);
+    product p = { .type = type, .n = n, .k = k, .tile = tile_of(n), .a = a, .b = b, .blend = blend, .c = c };
+    p.tiles = (n + p.tile - 1) / p.tile;
+    lg_blocks(threads, p.tiles * (p.tiles + 1) / 2, tile, &p);
 }
 
 /* ---- Cholesky, A = L L', right-looking in blocks ---- */

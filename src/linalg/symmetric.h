@@ -10,7 +10,8 @@
 enum { LG_LARGEST = 20000 };
 
 /* C = alpha A B + beta E + gamma I, n x n, for factors whose product is symmetric: X X', or two that commute.  A is
- * n x k, B is k x n.  E, symmetric, may be NULL.  C shares no memory with A, B and E. */
+ * n x k, B is k x n; X X' is recognized by one memory read both ways.  E, symmetric, may be NULL.  C shares no memory
+ * with A, B and E. */
 typedef struct lg_blend {
     double alpha, beta, gamma;
     const void *e;
