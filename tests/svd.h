@@ -20,7 +20,7 @@ static inline long double svd_rotate(svd *d, size_t p, size_t q)
         long double x = d->u[i * d->n + p], y = d->u[i * d->n + q];
         a += x * x, b += y * y, c += x * y;
     }
-    if (fabsl(c) <= 1e-18L * sqrtl(a) * sqrtl(b)) return 0;
+    if (fabsl(c) <= 1e-17L * sqrtl(a) * sqrtl(b)) return 0;
     long double zeta = (b - a) / (2 * c), t = (zeta < 0 ? -1 : 1) / (fabsl(zeta) + sqrtl(1 + zeta * zeta)),
                 cs = 1 / sqrtl(1 + t * t), sn = cs * t;
     for (size_t i = 0; i < d->m + d->n; i++) {
