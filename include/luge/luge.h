@@ -70,7 +70,7 @@ typedef enum luge_table { LUGE_PARAMETERS, LUGE_SLOTS, LUGE_INPUTS, LUGE_EVIDENC
 /* One row of a table of a method; static.
  *            name      kind                                    value            range    text
  * PARAMETERS lr        real rate int bool word list maybe      default          allowed  meaning
- * SLOTS      exp_avg   state, or scratch                       start            ""       meaning
+ * SLOTS      exp_avg   state, scratch, or block                start            ""       meaning
  * INPUTS     loss      ""                                      ""               ""       meaning
  * EVIDENCE   adamw     authors, library or reference           what was run     ""       ""            */
 typedef struct luge_row {
@@ -149,6 +149,9 @@ LUGE_API luge_status luge_add(luge_optimizer *opt, int group, const char *name, 
 
 /* Bytes that the state will take with the present settings and tensors; answers before anything is allocated. */
 LUGE_API luge_status luge_state_bytes(luge_optimizer *opt, size_t *bytes, luge_error *err);
+/* Bytes that a step of matrix methods takes beside the state with the present number of threads: allocated by the
+ * first step, and again only where settings or threads have changed. */
+LUGE_API luge_status luge_work_bytes(luge_optimizer *opt, size_t *bytes, luge_error *err);
 /* Use `memory` (kept; at least luge_state_bytes, aligned to 64) for the state; else the first step allocates. */
 LUGE_API luge_status luge_state_memory(luge_optimizer *opt, void *memory, size_t bytes, luge_error *err);
 
@@ -180,8 +183,10 @@ LUGE_API int64_t luge_skipped(const luge_optimizer *opt);              /* steps 
 LUGE_API luge_status luge_view(luge_optimizer *opt, void *const *out, luge_error *err);
 
 /* The state of a tensor by name, lent: its i-th slot `slot` (i = 0 but for repeated slots); NULL if absent.
- * Slots of F32 and BF16 tensors hold float, of F64 tensors double. */
+ * Slots of F32 and BF16 tensors hold float, of F64 tensors double; blocks, which have another shape than the tensor,
+ * always hold double. */
 LUGE_API void *luge_state(luge_optimizer *opt, size_t tensor, const char *slot, int i);
+LUGE_API size_t luge_state_length(luge_optimizer *opt, size_t tensor, const char *slot, int i); /* numbers in it */
 
 /* ---- checkpoints: safetensors with parameters, state, settings and counts -------------------------- */
 

@@ -7,6 +7,6 @@
 
 enum { LG_CHECKPOINT = 1, LG_NAME = 1024 }; /* format version; longest name of an entry */
 
-void lg_checkpoint_name(char *to, size_t size, const lg_slot *s, int i, const char *tensor);
+void lg_checkpoint_name(char *to, size_t size, const char *slot, int most, int i, const char *tensor);
 int lg_checkpoint_dtype(luge_type type);
 #endif

@@ -16,6 +16,7 @@ enum {
     LG_MANY = 8,                                 /* most slots of one REPEATED row                     */
     LG_SLOTS = 16,
     LG_INPUTS = 4,
+    LG_BLOCKS = 24,
     LG_SUMS = 8,
     LG_VARIANTS = 16,
     LG_STREAMS = 2 + LG_SLOTS + LG_INPUTS,
@@ -29,6 +30,10 @@ typedef struct lg_slot {
     const char *name, *start, *text;
     int most; /* 1, or LG_MANY for a repeated slot */
 } lg_slot;
+typedef struct lg_block_row {
+    const char *name, *start, *text;
+    int most;
+} lg_block_row;
 typedef struct lg_sum {
     const char *name;
     int pass;
@@ -47,6 +52,9 @@ typedef struct lg_data {
     const void *g, *input[LG_INPUTS];
     void *slot[LG_SLOTS];
     double *c; /* this tensor's constants */
+    double *block[LG_BLOCKS];
+    void *work;  /* WORK bytes for THEN */
+    int threads; /* that THEN may use */
 } lg_data;
 
 /* The streams of a piece that a loop asks for ahead of time, and the bytes of their numbers. */
@@ -84,6 +92,7 @@ struct lg_method {
     const char *formula, *smooth; /* smooth: SMOOTH, or "" */
     const lg_setting *hyper;
     const lg_slot *slot;
+    const lg_block_row *block;
     const lg_scalar *input, *memory, *own;
     const lg_sum *sum;
     const lg_evidence *evidence;
@@ -98,6 +107,9 @@ struct lg_method {
     int (*when)(const void *h, int pass, double k, const lg_shape *t);
     int (*needs_loss)(const void *h);
     size_t (*row)(const void *h, const lg_shape *t);
+    void (*lengths)(const void *h, const lg_shape *t, double *length); /* of the LG_BLOCKS blocks; 0: absent */
+    void (*begin_blocks)(const void *h, const lg_shape *t, double *const *block);
+    double (*work)(const void *h, const lg_shape *t, luge_type type); /* NULL: THEN needs no room and no BLAS */
     void (*begin)(const void *h, void *memory);
     void (*begin_own)(const void *h, void *own);
     void (*prepare)(const void *h, double k, void *memory, void *own, void *c);
@@ -119,6 +131,10 @@ typedef struct lg_streams {
 } lg_streams;
 bool lg_streams_of(int level, const lg_method *m, const void *h, int pass, int variant, lg_streams *found);
 bool lg_streams_usual(const luge_method *method, int pass, lg_streams *found); /* with its defaults */
+
+/* A tensor as a matrix: its first dimension, and the rest.  Scalars and vectors are one column. */
+static inline size_t lg_down(const lg_shape *t) { return t->ndim ? t->shape[0] : 1; }
+static inline size_t lg_across(const lg_shape *t) { return t->ndim && t->shape[0] ? t->n / t->shape[0] : 1; }
 
 int lg_setting_row(const lg_setting *s, const char *kind, luge_row *row);
 

@@ -206,7 +206,7 @@ static luge_status slots_in(const reader *r, const lg_group *g, bool copy, size_
     for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
         for (const lg_tensor *t = g->t; t < g->t + g->n && strcmp(s->start, "work"); t++)
             for (int j = 0; j < t->counts[s - g->m->slot]; j++, ++*count) {
-                lg_checkpoint_name(name, sizeof name, s, j, t->s.name);
+                lg_checkpoint_name(name, sizeof name, s->name, s->most, j, t->s.name);
                 const lg_entry *e = lg_tensors_find(r->file, name);
                 if (!e) return lg_fail(err, LUGE_E_FORMAT, "%s: there is no %s", r->path, name);
                 if (e->dtype != (t->type == LUGE_F64 ? LG_DTYPE_F64 : LG_DTYPE_F32) || e->n != t->s.n)
@@ -217,12 +217,34 @@ static luge_status slots_in(const reader *r, const lg_group *g, bool copy, size_
     return LUGE_OK;
 }
 
+/* The same of blocks. */
+static luge_status blocks_in(const reader *r, const lg_group *g, bool copy, size_t *count, luge_error *err)
+{
+    char name[LG_NAME];
+    int q = 0;
+    for (const lg_block_row *b = g->m->block; b->name; q += b++->most)
+        for (const lg_tensor *t = g->t; t < g->t + g->n; t++)
+            for (int j = 0; j < b->most; j++) {
+                size_t n = (size_t)t->lengths[q + j];
+                if (!n) continue;
+                ++*count;
+                lg_checkpoint_name(name, sizeof name, b->name, b->most, j, t->s.name);
+                const lg_entry *e = lg_tensors_find(r->file, name);
+                if (!e) return lg_fail(err, LUGE_E_FORMAT, "%s: there is no %s", r->path, name);
+                if (e->dtype != LG_DTYPE_F64 || e->n != n)
+                    return lg_fail(err, LUGE_E_SHAPE, "%s: %s is not of F64 and %zu numbers", r->path, name, n);
+                if (copy) memcpy(t->d.block[q + j], e->data, e->bytes);
+            }
+    return LUGE_OK;
+}
+
 static luge_status all_slots_in(const reader *r, const luge_optimizer *n, bool copy, luge_error *err)
 {
     luge_status st = LUGE_OK;
     size_t count = n->tensors;
     LG_TRY(slots_in(r, &n->gradient, copy, &count, err));
     for (int i = 0; i < n->groups; i++) LG_TRY(slots_in(r, &n->group[i], copy, &count, err));
+    for (int i = 0; i < n->groups; i++) LG_TRY(blocks_in(r, &n->group[i], copy, &count, err));
     if (count != lg_tensors_count(r->file))
         st = lg_fail(err, LUGE_E_FORMAT, "%s: %zu entries, and %zu have a place", r->path, lg_tensors_count(r->file),
                      count);
@@ -262,7 +284,7 @@ static luge_status fill(const reader *r, const luge_optimizer *o, luge_optimizer
     LG_TRY(notes_in(r, n, err));
     n->given = o->given;
     n->given_bytes = o->given_bytes;
-    LG_TRY(lg_room(n, err));
+    LG_TRY(lg_scratch(n, err));
     LG_TRY(lg_plan(n, err));
     LG_TRY(scalars_of_tensors(r, n, err)); /* the step counts that constants_of_view needs */
     for (int i = 0; i < n->groups; i++) constants_of_view(&n->group[i]);

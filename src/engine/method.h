@@ -12,6 +12,8 @@
  *   MEMORY    (name, start, meaning)                            m->name, one f64 per group, kept
  *   LOSS      (needed, meaning)                                 m->loss, f64: the objective that came with the gradient
  *   OWN       (name, start, meaning)                            own->name, one f64 per tensor, kept
+ *   BLOCKS    (name, most, length, start, meaning)              BLOCK(name, j): f64 of another shape, kept; length and
+ *                                                               start on h, t, j < most (and i < length); THEN only
  *   COEFS     (name)                                            c->name, f64 in PREPARE/THEN, `real` in loops
  *   MEASURES  (pass, scope, when)                               a pass before the update; when: on h, k, t
  *   SUMS      (pass, add or max, name)                          sum->name in MEASURE, r->name in THEN
@@ -19,6 +21,8 @@
  *   ALIASES   (name, title, fixed, defaults, paper)             a further method, without a formula
  *   EVIDENCE  (name, tier, source)                              what proves the method, or an alias, to be itself
  *   SMOOTH    "a method with its settings"                      one like it without signs, maxima or sums, if there is
+ *
+ * WORK, where it is defined, is how many bytes THEN needs for a tensor t (on h, t and type): a method with it calls BLAS.
  *
  * PREPARE is called once a step for every step count that occurs (tensors that missed a gradient lag behind), or for
  * every tensor where there is an OWN table; a method with MEMORY or sums over all tensors has one count.  THEN of such a
@@ -54,6 +58,9 @@
 #endif
 #ifndef OWN
 #  define OWN(_)
+#endif
+#ifndef BLOCKS
+#  define BLOCKS(_)
 #endif
 #ifndef EVIDENCE
 #  define EVIDENCE(_)
@@ -122,6 +129,7 @@
 #  define RESULT_REAL(n)                         real n;
 #  define PASS_INDEX(pass, scope, when)          TAG(pass_##pass),
 #  define SLOT_INDEX(n, present, start, by, doc) TAG(slot_##n),
+#  define BLOCK_INDEX(n, most, length, start, doc) TAG(block_##n), TAG(last_##n) = TAG(block_##n) + (most) - 1,
 #  define SWITCH_PARAM(n, value, count)          , UNUSED const int n
 #  define SWITCH_PASS(n, value, count)           , n
 #  define SWITCH_TIMES(n, value, count)          * (count)
@@ -135,6 +143,9 @@
                     UNUSED size_t rows, UNUSED const lg_shape *t, UNUSED const lg_data *data, \
                     UNUSED luge_type type, UNUSED int *stop)
 #  define AT(n)    data->slot[TAG(slot_##n)]           /* in THEN: a whole slot, for linalg; its numbers are of `type` */
+#  define BLOCK(n, j) data->block[TAG(block_##n) + (j)]  /* in THEN: NULL where its length is 0 */
+#  define ROWS     lg_down(t)
+#  define COLUMNS  lg_across(t)
 /* One coordinate, in `real`. */
 #  define GIVEN       UNUSED real x, UNUSED real g, UNUSED struct TAG(state) *s, UNUSED const struct TAG(coef) *c, \
                     UNUSED const struct TAG(result) *r
@@ -152,6 +163,8 @@ enum { MEASURES(PASS_INDEX) TAG(pass_update), TAG(pass_view), TAG(pass_start) };
 enum { TAG(variants) = 1 SWITCHES(SWITCH_TIMES) };
 static_assert(TAG(variants) <= (int)LG_VARIANTS, "at most 16 variants: make a switch a constant of 0 or 1");
 enum { SLOTS(SLOT_INDEX) TAG(slots) };
+enum { BLOCKS(BLOCK_INDEX) TAG(blocks) };
+static_assert((int)TAG(blocks) <= LG_BLOCKS, "more blocks than LG_BLOCKS");
 struct TAG(hyper)  { HYPER(HYPER_FIELD) };
 struct TAG(memory) { MEMORY(MEMORY_FIELD) LOSS(LOSS_FIELD) };
 struct TAG(own)    { OWN(MEMORY_FIELD) };

@@ -107,6 +107,8 @@ static int slot_row(const luge_method *e, size_t i, luge_row *row)
         if (i-- == 0)
             return fill(row, s->name, strcmp(s->start, "work") ? "state" : "scratch", s->start, strlen(s->start), "",
                         s->text);
+    for (const lg_block_row *b = e->method->block; b->name; b++)
+        if (i-- == 0) return fill(row, b->name, "block", b->start, strlen(b->start), "", b->text);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* The public object: groups, tensors, settings, options, state by name.  SPDX-License-Identifier: MIT */
 #include "engine/optimizer.h"
+#include "linalg/gemm.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +40,8 @@ static luge_status method_named(const luge_method **method, const char *name, lu
 {
     *method = luge_method_find(name);
     if (*method) return LUGE_OK;
-    return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them", name ? name : "");
+    return lg_fail(err, LUGE_E_NAME, "there is no method \"%.60s\"; luge methods lists them%s", name ? name : "",
+                   lg_has_blas ? "" : " (this build is without BLAS, and so without the matrix methods)");
 }
 
 luge_status luge_new(luge_optimizer **out, const char *name, luge_error *err)
@@ -82,6 +84,7 @@ void luge_free(luge_optimizer *o)
     lg_free(o->group);
     lg_free(o->where);
     lg_free(o->scratch);
+    lg_free(o->space);
     lg_free(o->carry);
     lg_free(o);
 }
@@ -126,8 +129,11 @@ static luge_status same_state(const lg_group *g, const char *key, const char *va
 {
     for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
         int slots[LG_SLOTS] = { 0 }, inputs[LG_INPUTS] = { 0 };
+        double lengths[LG_BLOCKS] = { 0 };
         g->m->counts(g->h, g->k + 1, &t->s, slots, inputs);
-        if (memcmp(slots, t->counts, sizeof slots) || lg_row_of(g, t) != t->row)
+        g->m->lengths(g->h, &t->s, lengths);
+        if (memcmp(slots, t->counts, sizeof slots) || memcmp(lengths, t->lengths, sizeof lengths) ||
+            lg_row_of(g, t) != t->row)
             return lg_fail(err, LUGE_E_ARG, "%s: %s = %.60s needs other state than the one in use", g->entry->name,
                            key, value);
     }
@@ -278,21 +284,40 @@ done:
     return st;
 }
 
-static void *slot_of(const lg_group *g, const lg_tensor *t, const char *slot, int i)
+/* A slot or block of t and how many numbers it has; NULL and 0: absent. */
+static void *state_of(const lg_group *g, const lg_tensor *t, const char *name, int i, size_t *length)
 {
     int q = 0;
+    *length = 0;
     for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
-        if (!strcmp(s->name, slot)) return i < s->most ? t->d.slot[q + i] : NULL;
+        if (!strcmp(s->name, name) && i < s->most)
+            return *length = i < t->counts[s - g->m->slot] ? t->s.n : 0, t->d.slot[q + i];
+    q = 0;
+    for (const lg_block_row *b = g->m->block; b->name; q += b++->most)
+        if (!strcmp(b->name, name) && i < b->most) return *length = (size_t)t->lengths[q + i], t->d.block[q + i];
     return NULL;
+}
+
+static void *state_at(luge_optimizer *o, size_t tensor, const char *name, int i, size_t *length)
+{
+    *length = 0;
+    if (!o || !name || tensor >= o->tensors || i < 0 || lg_ready(o, NULL)) return NULL;
+    const lg_where *w = &o->where[tensor];
+    const lg_group *g = &o->group[w->group];
+    void *of_method = state_of(g, &g->t[w->at], name, i, length);
+    return of_method ? of_method : state_of(&o->gradient, &o->gradient.t[w->in_gradient], name, i, length);
 }
 
 void *luge_state(luge_optimizer *o, size_t tensor, const char *slot, int i)
 {
-    if (!o || !slot || tensor >= o->tensors || i < 0 || lg_ready(o, NULL)) return NULL;
-    const lg_where *w = &o->where[tensor];
-    const lg_group *g = &o->group[w->group];
-    void *of_method = slot_of(g, &g->t[w->at], slot, i);
-    return of_method ? of_method : slot_of(&o->gradient, &o->gradient.t[w->in_gradient], slot, i);
+    size_t length;
+    return state_at(o, tensor, slot, i, &length);
+}
+
+size_t luge_state_length(luge_optimizer *o, size_t tensor, const char *slot, int i)
+{
+    size_t length;
+    return state_at(o, tensor, slot, i, &length), length;
 }
 
 luge_status luge_state_bytes(luge_optimizer *o, size_t *bytes, luge_error *err)
@@ -301,6 +326,17 @@ luge_status luge_state_bytes(luge_optimizer *o, size_t *bytes, luge_error *err)
     if (!o || !bytes) return lg_fail(err, LUGE_E_ARG, "luge_state_bytes: %s is NULL", o ? "bytes" : "opt");
     LG_TRY(lg_plan_check(o, err));
     *bytes = o->planned ? o->state_bytes : lg_plan_bytes(o);
+done:
+    return st;
+}
+
+luge_status luge_work_bytes(luge_optimizer *o, size_t *bytes, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t each;
+    if (!o || !bytes) return lg_fail(err, LUGE_E_ARG, "luge_work_bytes: %s is NULL", o ? "bytes" : "opt");
+    LG_TRY(lg_plan_check(o, err));
+    *bytes = lg_plan_space(o, lg_threads((int)lg_options_of(o)->threads), &each);
 done:
     return st;
 }

@@ -24,6 +24,7 @@ typedef struct lg_tensor {
     size_t offset;                   /* coordinates before it in its group */
     double *unit, *all, *own, *coef; /* a unit per row; one for the tensor; OWN; its own constants */
     int counts[LG_SLOTS], needs[LG_INPUTS], variant;
+    double lengths[LG_BLOCKS];
     bool active;
 } lg_tensor;
 
@@ -63,11 +64,14 @@ struct luge_optimizer {
     char *scratch; /* filtered gradients, LG_CHUNK numbers of 8 bytes a thread */
     double *carry; /* LG_SUMS * LG_CARRY numbers a thread */
     int threads;   /* for which there is scratch */
-    char **note;   /* key, text, key, text, ... */
+    char *space;   /* WORK of the methods: for each thread in turn, or for one tensor that all threads share */
+    size_t space_bytes, space_each;
+    char **note; /* key, text, key, text, ... */
     size_t notes;
 };
 
 static inline lg_options *lg_options_of(const luge_optimizer *o) { return (lg_options *)o->gradient.h; }
+static inline luge_type lg_real_type(luge_type type) { return type == LUGE_F64 ? LUGE_F64 : LUGE_F32; } /* of slots */
 static inline size_t lg_real_size(luge_type type) { return type == LUGE_F64 ? 8 : 4; }
 
 /* optimizer.c */
@@ -85,11 +89,14 @@ void lg_group_touches(const luge_optimizer *o,
                       lg_group *g); /* what the coming step's passes touch of large tensors */
 size_t lg_row_of(const lg_group *g, const lg_tensor *t);
 
+/* Bytes of WORK: *each of a thread for the tensors that it takes alone; in all for `threads` threads. */
+size_t lg_plan_space(const luge_optimizer *o, int threads, size_t *each);
+
 /* step.c */
-luge_status lg_ready(luge_optimizer *o, luge_error *err); /* plan and start the state where that is not done */
-luge_status lg_room(luge_optimizer *o, luge_error *err);  /* scratch for the present number of threads */
-void lg_constants(lg_group *g);                           /* PREPARE for the tensors that are active */
-void lg_settings_now(lg_group *g);                        /* settings of the coming step: the schedule's factor in */
+luge_status lg_ready(luge_optimizer *o, luge_error *err);   /* plan and start the state where that is not done */
+luge_status lg_scratch(luge_optimizer *o, luge_error *err); /* scratch for the present number of threads */
+void lg_constants(lg_group *g);                             /* PREPARE for the tensors that are active */
+void lg_settings_now(lg_group *g); /* settings of the coming step: the schedule's factor in */
 
 /* passes.c */
 enum { LG_WHOLE = 1, LG_CUT = 2 }; /* tensors of one piece; tensors of several */

@@ -1,5 +1,6 @@
 /* A step's passes over the pieces, and what is drawn from their sums.  SPDX-License-Identifier: MIT */
 #include "engine/optimizer.h"
+#include "linalg/gemm.h"
 #include <string.h>
 
 void lg_put(const lg_method *m, double *to, const double *from, int pass)
@@ -9,25 +10,30 @@ void lg_put(const lg_method *m, double *to, const double *from, int pass)
         if (s[j].pass == pass) to[j] = s[j].op == LG_add ? to[j] + from[j] : LG_LARGER(to[j], from[j]);
 }
 
-static int then(const lg_group *g, lg_tensor *t, int pass, double *r, size_t rows)
+static int then(const luge_optimizer *o, const lg_group *g, lg_tensor *t, int pass, double *r, size_t rows,
+                size_t thread)
 {
-    return g->m->then(pass, g->now, t->k, g->memory, t->own, t->d.c, r, rows, &t->s, &t->d, t->type);
+    bool alone = t->last - t->first == 1;
+    t->d.work = o->space ? o->space + (alone ? thread * o->space_each : 0) : NULL;
+    t->d.threads = alone ? 1 : o->threads;
+    return g->m->then(pass, g->now, t->k, g->memory, t->own, t->d.c, r, rows, &t->s, &t->d, lg_real_type(t->type));
 }
 
-/* Add up what the pieces of t measured, in their order, and let the method draw its conclusions. */
-static void conclude(const lg_group *g, lg_tensor *t, int pass)
+/* Add up what the pieces of t measured, in their order, and let the method draw its conclusions.  A tensor of one
+ * piece is concluded by the thread that has it, others one after another. */
+static void conclude(const luge_optimizer *o, const lg_group *g, lg_tensor *t, int pass, size_t thread)
 {
     if (g->m->scope(pass) == LG_ROWS) {
         if (t->row > LG_CHUNK) {
             memset(t->unit, 0, t->rows * g->W * sizeof(double));
             for (size_t i = t->first; i < t->last; i++) lg_put(g->m, g->piece[i].unit, g->piece[i].part, pass);
         }
-        then(g, t, pass, t->unit, t->rows);
+        then(o, g, t, pass, t->unit, t->rows, thread);
         return;
     }
     memset(t->all, 0, g->W * sizeof(double));
     for (size_t i = t->first; i < t->last; i++) lg_put(g->m, t->all, g->piece[i].part, pass);
-    then(g, t, pass, t->all, 1);
+    then(o, g, t, pass, t->all, 1, thread);
 }
 
 static bool wanted(const lg_group *g, const lg_tensor *t, int pass)
@@ -122,7 +128,7 @@ static void share_of_pieces(void *context, size_t id, size_t of)
         piece_run(j->o, g, t, w, j->first);
         if (!whole || !through) continue;
         for (int p = j->first; p < update; p++) {
-            if (wanted(g, t, p)) conclude(g, t, p);
+            if (wanted(g, t, p)) conclude(j->o, g, t, p, id);
             piece_run(j->o, g, t, w, p + 1);
         }
     }
@@ -198,12 +204,16 @@ bool lg_measure_all(const luge_optimizer *o, lg_group *g, int pass)
 void lg_passes(const luge_optimizer *o, lg_group *g)
 {
     int p = 0, update = g->m->measures;
+    lg_blas_hold held = { 0 };
+    if (g->m->work) held = lg_blas_one_thread();
     for (; p < update && g->m->scope(p) == LG_ALL; p++)
-        if (lg_measure_all(o, g, p)) return;
+        if (lg_measure_all(o, g, p)) goto done;
     lg_pieces_run(o, g, p, LG_WHOLE | LG_CUT);
     for (; p < update; p++) {
         for (lg_tensor *t = g->t; t < g->t + g->n; t++)
-            if (t->active && t->last - t->first > 1 && wanted(g, t, p)) conclude(g, t, p);
+            if (t->active && t->last - t->first > 1 && wanted(g, t, p)) conclude(o, g, t, p, 0);
         lg_pieces_run(o, g, p + 1, LG_CUT);
     }
+done:
+    if (g->m->work) lg_blas_restore(held);
 }

@@ -9,6 +9,11 @@ static size_t room(const lg_tensor *t)
     return (t->s.n * lg_real_size(t->type) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN;
 }
 
+/* What a block of so many f64 takes. */
+static size_t block_room(double length) { return ((size_t)length * 8 + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN; }
+
+static const double most_block = 0x1p44; /* numbers of a tensor's blocks and of its work; more is a mistake */
+
 /* Length of the rows of t, 0 where the method sees none. */
 size_t lg_row_of(const lg_group *g, const lg_tensor *t)
 {
@@ -22,6 +27,7 @@ void lg_group_switches(lg_group *g)
     for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
         t->variant = g->m->variant(g->h, g->k + 1, &t->s);
         g->m->counts(g->h, g->k + 1, &t->s, t->counts, t->needs);
+        g->m->lengths(g->h, &t->s, t->lengths);
     }
 }
 
@@ -41,7 +47,17 @@ void lg_group_touches(const luge_optimizer *o, lg_group *g)
 static luge_status group_check(const lg_group *g, luge_error *err)
 {
     const char *rule = g->m->broken(g->h);
-    return rule ? lg_fail(err, LUGE_E_ARG, "%s: %s", g->entry->name, rule) : LUGE_OK;
+    if (rule) return lg_fail(err, LUGE_E_ARG, "%s: %s", g->entry->name, rule);
+    for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        double length[LG_BLOCKS] = { 0 }, all = 0;
+        g->m->lengths(g->h, &t->s, length);
+        for (int q = 0; q < LG_BLOCKS; q++) all += length[q];
+        if (g->m->work) all += g->m->work(g->h, &t->s, lg_real_type(t->type)) / 8;
+        if (all > most_block)
+            return lg_fail(err, LUGE_E_SHAPE, "%s: the matrices of %.60s are too large: %g bytes beside its slots",
+                           g->entry->name, t->s.name, 8 * all);
+    }
+    return LUGE_OK;
 }
 
 /* What evaluates with weights of its own does so from a sequence that a pull would break, and has its mean. */
@@ -84,8 +100,10 @@ static size_t bytes_of(lg_group *g)
 {
     size_t bytes = 0;
     lg_group_switches(g);
-    for (const lg_tensor *t = g->t; t < g->t + g->n; t++)
+    for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
+        for (int q = 0; q < LG_BLOCKS; q++) bytes += block_room(t->lengths[q]);
         for (int q = 0; q < LG_SLOTS; q++) bytes += (size_t)t->counts[q] * room(t);
+    }
     return bytes;
 }
 
@@ -153,7 +171,29 @@ static char *place(lg_group *g, char *at)
                 t->d.slot[q + j] = j < t->counts[row] ? at : NULL;
                 if (t->d.slot[q + j]) at += room(t);
             }
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++)
+        for (q = 0; q < LG_BLOCKS; q++) {
+            t->d.block[q] = t->lengths[q] > 0 ? (double *)(void *)at : NULL;
+            at += block_room(t->lengths[q]);
+        }
     return at;
+}
+
+size_t lg_plan_space(const luge_optimizer *o, int threads, size_t *each)
+{
+    size_t shared = 0;
+    *each = 0;
+    for (int i = 0; i < o->groups; i++) {
+        const lg_group *g = &o->group[i];
+        for (const lg_tensor *t = g->t; t < g->t + g->n && g->m->work; t++) {
+            size_t bytes =
+                t->s.n ? ((size_t)g->m->work(g->h, &t->s, lg_real_type(t->type)) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN
+                       : 0;
+            size_t *most = t->s.n <= LG_CHUNK ? each : &shared; /* one piece is taken by one thread */
+            if (bytes > *most) *most = bytes;
+        }
+    }
+    return *each * (size_t)threads > shared ? *each * (size_t)threads : shared;
 }
 
 luge_status lg_plan(luge_optimizer *o, luge_error *err)

@@ -1,7 +1,7 @@
 /* Checkpoints, written: parameters and state as tensors, everything else in the metadata.
  *
  *     param.NAME               the parameter
- *     state.SLOT.NAME          a slot; state.SLOT[i].NAME the i-th of a repeated one
+ *     state.SLOT.NAME          a slot or block; state.SLOT[i].NAME the i-th of a repeated one
  *     luge.format luge.version luge.steps luge.skipped
  *     luge.options             {"clip_norm": "none", ...}
  *     luge.memory              scalars of the options' own passes
@@ -131,12 +131,12 @@ static luge_status metadata(const luge_optimizer *o, lg_meta *meta, char (*fixed
     return LUGE_OK;
 }
 
-void lg_checkpoint_name(char *to, size_t size, const lg_slot *s, int i, const char *tensor)
+void lg_checkpoint_name(char *to, size_t size, const char *slot, int most, int i, const char *tensor)
 {
-    if (s->most == 1)
-        snprintf(to, size, "state.%s.%s", s->name, tensor);
+    if (most == 1)
+        snprintf(to, size, "state.%s.%s", slot, tensor);
     else
-        snprintf(to, size, "state.%s[%d].%s", s->name, i, tensor);
+        snprintf(to, size, "state.%s[%d].%s", slot, i, tensor);
 }
 
 /* A name, kept in *room, which is filled from the front. */
@@ -158,7 +158,7 @@ static size_t slots(const lg_group *g, lg_entry *to, char **names, size_t *lengt
     for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
         for (const lg_tensor *t = g->t; t < g->t + g->n && strcmp(s->start, "work"); t++)
             for (int j = 0; j < t->counts[s - g->m->slot]; j++, count++) {
-                lg_checkpoint_name(name, sizeof name, s, j, t->s.name);
+                lg_checkpoint_name(name, sizeof name, s->name, s->most, j, t->s.name);
                 *length += strlen(name) + 1;
                 if (!to) continue;
                 to[count] = (lg_entry){ .name = keep(names, name),
@@ -168,6 +168,32 @@ static size_t slots(const lg_group *g, lg_entry *to, char **names, size_t *lengt
                                         .dtype = t->type == LUGE_F64 ? LG_DTYPE_F64 : LG_DTYPE_F32,
                                         .bytes = t->s.n * lg_real_size(t->type) };
                 memcpy(to[count].shape, t->s.shape, sizeof t->s.shape);
+            }
+    return count;
+}
+
+/* The entries of one group's blocks. */
+static size_t blocks(const lg_group *g, lg_entry *to, char **names, size_t *length)
+{
+    size_t count = 0;
+    char name[LG_NAME];
+    int q = 0;
+    for (const lg_block_row *b = g->m->block; b->name; q += b++->most)
+        for (const lg_tensor *t = g->t; t < g->t + g->n; t++)
+            for (int j = 0; j < b->most; j++) {
+                size_t n = (size_t)t->lengths[q + j];
+                if (!n) continue;
+                lg_checkpoint_name(name, sizeof name, b->name, b->most, j, t->s.name);
+                *length += strlen(name) + 1;
+                if (to)
+                    to[count] = (lg_entry){ .name = keep(names, name),
+                                            .data = t->d.block[q + j],
+                                            .ndim = 1,
+                                            .shape = { n },
+                                            .n = n,
+                                            .dtype = LG_DTYPE_F64,
+                                            .bytes = n * sizeof(double) };
+                count++;
             }
     return count;
 }
@@ -200,6 +226,7 @@ static size_t entries(const luge_optimizer *o, lg_entry *to, char **names, size_
     size_t n = parameters(o, to, names, length);
     n += slots(&o->gradient, to ? to + n : NULL, names, length);
     for (int i = 0; i < o->groups; i++) n += slots(&o->group[i], to ? to + n : NULL, names, length);
+    for (int i = 0; i < o->groups; i++) n += blocks(&o->group[i], to ? to + n : NULL, names, length);
     return n;
 }
 

@@ -12,12 +12,13 @@ static void group_start(const luge_optimizer *o, lg_group *g)
     for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
         g->m->begin_own(g->h, t->own);
         t->active = true;
+        g->m->begin_blocks(g->h, &t->s, t->d.block);
         t->d.g = NULL;
     }
     lg_pieces_run(o, g, g->m->measures + 2, LG_WHOLE | LG_CUT); /* the slots' start */
 }
 
-luge_status lg_room(luge_optimizer *o, luge_error *err)
+luge_status lg_scratch(luge_optimizer *o, luge_error *err)
 {
     luge_status st = LUGE_OK;
     int threads = lg_threads((int)lg_options_of(o)->threads);
@@ -40,14 +41,32 @@ done:
     return st;
 }
 
+/* Room for the THEN of matrix methods.  After the first step it grows only where settings have changed. */
+static luge_status space(luge_optimizer *o, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t bytes = lg_plan_space(o, o->threads, &o->space_each);
+    if (bytes <= o->space_bytes) return LUGE_OK;
+    lg_free(o->space);
+    o->space_bytes = 0;
+    LG_NEED(o->space = lg_alloc(bytes, 1));
+    o->space_bytes = bytes;
+done:
+    return st;
+}
+
 luge_status lg_ready(luge_optimizer *o, luge_error *err)
 {
     luge_status st = LUGE_OK;
-    LG_TRY(lg_room(o, err));
-    if (o->planned) return lg_plan_check(o, err);
-    LG_TRY(lg_plan(o, err));
-    group_start(o, &o->gradient);
-    for (int i = 0; i < o->groups; i++) group_start(o, &o->group[i]);
+    LG_TRY(lg_scratch(o, err));
+    if (o->planned) {
+        LG_TRY(lg_plan_check(o, err));
+    } else {
+        LG_TRY(lg_plan(o, err));
+        group_start(o, &o->gradient);
+        for (int i = 0; i < o->groups; i++) group_start(o, &o->group[i]);
+    }
+    LG_TRY(space(o, err));
 done:
     return st;
 }

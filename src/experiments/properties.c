@@ -228,7 +228,8 @@ static void clear(lg_trials *t, const lg_job *j)
  */
 static bool moves_alone(const char *key)
 {
-    return !strncmp(key, "weight_decay", 12) || !strcmp(key, "eps") || !strcmp(key, "low") || !strcmp(key, "high");
+    return strstr(key, "weight_decay") || !strcmp(key, "eps") || !strcmp(key, "adamw_eps") || !strcmp(key, "low") ||
+           !strcmp(key, "high");
 }
 
 /* Without decay and without gradients nothing moves, from the first step on, and nothing becomes NaN. */

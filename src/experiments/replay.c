@@ -2,7 +2,8 @@
  *
  * A recording is a safetensors file: metadata `method`, `hyper` (a JSON object as text), `steps`, perhaps
  * `tolerance`; tensors param.NAME.0, the start, and for t = 1, 2, ... grad.NAME.t, param.NAME.t (after step t) and,
- * where the recorded run had them, lr.t, loss.t, INPUT.NAME.t for each further input of the method, and eval.NAME.t.
+ * where the recorded run had them, lr.t, loss.t, INPUT.NAME.t for each further input of the method, and eval.NAME.t;
+ * init.NAME.BLOCK.t or init.NAME.BLOCKi.t is the (i-th) block of that name with which the recorded run began.
  * Of method polar there are no steps: replay_polar.c.
  * SPDX-License-Identifier: MIT */
 #include "experiments/replay.h"
@@ -186,6 +187,43 @@ static luge_status add_tensors(replay *r, luge_error *err)
     if (!r->tensors) LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: has no tensor param.NAME.0 to start from", r->path));
     LG_NEED(r->view = lg_alloc(r->tensors, sizeof *r->view));
     for (size_t i = 0; i < r->tensors; i++) r->view[i] = r->t[i].view;
+done:
+    return st;
+}
+
+/* init.NAME.BLOCK.t into the state of the tensor. */
+static luge_status begin_block(replay *r, const lg_entry *e, size_t tensor, const char *block, luge_error *err)
+{
+    char name[64];
+    size_t letters = strcspn(block, "0123456789."), digits = strspn(block + letters, "0123456789");
+    double i = 0;
+    snprintf(name, sizeof name, "%.*s", (int)letters, block);
+    if (digits == 1) i = block[letters] - '0';
+    void *to = luge_state(r->opt, tensor, name, (int)i);
+    if (!to || digits > 1 || e->dtype != LG_DTYPE_F64 || luge_state_length(r->opt, tensor, name, (int)i) != e->n)
+        return lg_fail(err, LUGE_E_SHAPE, "%s: '%s' fits no block of %s", r->path,
+                       lg_show(e->name, strlen(e->name)).text, r->result->method);
+    memcpy(to, e->data, e->bytes);
+    return LUGE_OK;
+}
+
+static luge_status begin_state(replay *r, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    const size_t before = strlen("init.");
+
+    for (size_t i = 0; i < lg_tensors_count(r->file); i++) {
+        const lg_entry *e = lg_tensors_at(r->file, i);
+        bool known = strncmp(e->name, "init.", before) != 0;
+        for (size_t j = 0; j < r->tensors && !known; j++) {
+            size_t n = strlen(r->t[j].name);
+            known = !strncmp(e->name + before, r->t[j].name, n) && e->name[before + n] == '.';
+            if (known) LG_TRY(begin_block(r, e, j, e->name + before + n + 1, err));
+        }
+        if (!known)
+            LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: '%s' is of no tensor in the file", r->path,
+                           lg_show(e->name, strlen(e->name)).text));
+    }
 done:
     return st;
 }
@@ -397,6 +435,7 @@ luge_status lg_replay_run(const char *path, int threads, const luge_method *(*fi
     LG_TRY(set_all(&r, err));
     LG_TRY(add_tensors(&r, err));
     LG_TRY(add_feeds(&r, err));
+    LG_TRY(begin_state(&r, err));
     LG_TRY(read_rules(&r, err));
     for (int64_t step = 1; step <= result->steps; step++) {
         LG_TRY(take_step(&r, step, err));

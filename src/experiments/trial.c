@@ -38,8 +38,21 @@ static void decay(luge_optimizer *opt, const luge_method *m, const char *value)
 {
     luge_row row;
     for (size_t i = 0; luge_method_row(m, LUGE_PARAMETERS, i, &row); i++)
-        if (!strncmp(row.name, "weight_decay", 12) && !strcmp(row.kind, "real"))
+        if (strstr(row.name, "weight_decay") && !strcmp(row.kind, "real"))
             luge_set(opt, 0, row.name, value, NULL);
+        else if (!strcmp(row.name, "unconstrained")) /* else weights are pulled to 0 as by a decay */
+            luge_set(opt, 0, row.name, strcmp(value, "0") ? "false" : "true", NULL);
+}
+
+/* Longest sides that have a factor (max_..._dim) are short, or factors of thousands would take the time. */
+static void short_factors(luge_optimizer *opt, const luge_method *m)
+{
+    luge_row row;
+    for (size_t i = 0; luge_method_row(m, LUGE_PARAMETERS, i, &row); i++) {
+        size_t n = strlen(row.name);
+        if (n > 4 && !strncmp(row.name, "max_", 4) && !strcmp(row.name + n - 4, "_dim"))
+            luge_set(opt, 0, row.name, "48", NULL);
+    }
 }
 
 static luge_status config_open(const lg_config *c, const char *weight_decay, luge_optimizer **opt, luge_error *err)
@@ -47,6 +60,7 @@ static luge_status config_open(const lg_config *c, const char *weight_decay, lug
     luge_status st = luge_new_method(opt, c->method, err);
     if (st) return st;
     decay(*opt, c->method, weight_decay);
+    short_factors(*opt, c->method);
     if (c->averaged) st = luge_option(*opt, "lookahead", "2", err);
     if (c->averaged && !st) st = luge_option(*opt, "ema", "0.9", err);
     if (*c->key && !c->averaged) st = luge_set(*opt, 0, c->key, c->value, err);
@@ -259,6 +273,20 @@ uint64_t lg_trial_hash(const void *data, size_t bytes)
     return h;
 }
 
+/* The blocks, which are of f64 and of shapes of their own. */
+static uint64_t blocks(luge_optimizer *opt, const lg_job *j)
+{
+    luge_row row;
+    uint64_t h = 0;
+    for (size_t s = 0; luge_method_row(j->c->method, LUGE_SLOTS, s, &row); s++)
+        for (int i = 0; i < LG_DIMS && !strcmp(row.kind, "block"); i++)
+            for (int n = 0; n < j->tensors; n++) {
+                size_t tensor = (size_t)turned(j, n), length = luge_state_length(opt, tensor, row.name, i);
+                if (length) h = 31 * h + lg_trial_hash(luge_state(opt, tensor, row.name, i), length * sizeof(double));
+            }
+    return h;
+}
+
 /* Slot by slot through the tensors, as if they were one. */
 uint64_t lg_trial_slots(lg_trials *t, luge_optimizer *opt, const lg_job *j)
 {
@@ -279,7 +307,7 @@ uint64_t lg_trial_slots(lg_trials *t, luge_optimizer *opt, const lg_job *j)
                 used += bytes;
             }
     }
-    return lg_trial_hash(t->gathered, used);
+    return lg_trial_hash(t->gathered, used) + blocks(opt, j);
 }
 
 uint64_t lg_trial_parameters(lg_trials *t, const lg_job *j)

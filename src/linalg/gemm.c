@@ -24,6 +24,8 @@ void lg_blas_restore(lg_blas_hold held)
     omp_set_num_threads(held.omp);
 }
 
+const bool lg_has_blas = true;
+
 typedef struct product {
     luge_type type;
     size_t m, n, k, stride, rows, columns;

@@ -3,6 +3,8 @@
 #define LG_GEMM_H
 #include "core/core.h"
 
+extern const bool lg_has_blas; /* false: the library is built without, and so without what needs it */
+
 /* Rows of the output that one call of BLAS computes, of a small product: like the blocks of a large one, a function
  * of the sizes alone, so that the bits of a product do not depend on the number of threads. */
 enum { LG_GEMM_ROWS = 64 };

@@ -13,19 +13,22 @@
 
 #pragma GCC diagnostic ignored "-Wdouble-promotion" /* to long double it is wanted */
 
-enum { STEPS = 40, TENSORS = 4, COORDINATES = 26 };
+enum { STEPS = 40 };
+#ifndef TENSOR_TABLE /* matrix.h has other tensors */
+#define TENSOR_TABLE                                                                                                 \
+    {                                                                                                                \
+        { "mat", 2, { 3, 4 }, 12, 0 }, { "vec", 1, { 5 }, 5, 12 }, { "conv", 4, { 2, 2, 2, 1 }, 8, 17 },             \
+            { "scalar", 0, { 0 }, 1, 25 },                                                                           \
+    }
+enum { TENSORS = 4, COORDINATES = 26 };
+#endif
 
 typedef struct tensor {
     const char *name;
     int ndim;
     size_t shape[4], n, at;
 } tensor;
-static const tensor tensors[TENSORS] = {
-    { "mat", 2, { 3, 4 }, 12, 0 },
-    { "vec", 1, { 5 }, 5, 12 },
-    { "conv", 4, { 2, 2, 2, 1 }, 8, 17 },
-    { "scalar", 0, { 0 }, 1, 25 },
-};
+static const tensor tensors[TENSORS] = TENSOR_TABLE;
 
 /* Step sizes and gradients of steps 1 .. STEPS; all gradients and starts are numbers of f32. */
 typedef struct record {

@@ -98,6 +98,11 @@ static void everything(void **state)
             }
     }
     CHECK(luge_state(o, 0, "velocity", 1) && !luge_state(o, 0, "velocity", 2), "repeated slots");
+    const double *tally = luge_state(o, 1, "tally", 1);
+    CHECK(luge_state_length(o, 1, "tally", 0) == 2 && luge_state_length(o, 1, "tally", 1) == 3 &&
+              luge_state_length(o, 1, "tally", 2) == 0 && luge_state_length(o, 1, "start", 0) == 33,
+          "lengths of blocks and slots");
+    CHECK(tally[0] == 1 && tally[1] == 2 && tally[2] == 3 + STEPS, "block: %g %g %g", tally[0], tally[1], tally[2]);
     luge_free(o);
     CHECK_END();
 }

@@ -8,7 +8,7 @@
  *     vⱼ = βⱼ vⱼ + gᵢ,  j = 1 .. K                                          REPEATED
  *     pᵢ is an input at every third step (then added to the gradient)       INPUTS, a switch on k
  *     xᵢ = xᵢ - η / (1 + G / N) Σ vⱼ w / K - η / (1 + G / N) Rᵣ Aᵣ / (1 + Aᵣ) P / (1 + T) xᵢ,    w = 1 or ½
- *     view:  (x + v₁) / 2
+ *     view:  (x + v₁) / 2;   two blocks of numbers that count                   BLOCKS
  *
  * Ref   None.
  * SPDX-License-Identifier: MIT
@@ -27,6 +27,7 @@
 #define INPUTS(_)   _(probe, probed, "an input of every third step")
 #define MEMORY(_)   _(steps, 0, "N") _(square, 0, "G")
 #define OWN(_)      _(product, 1, "P")
+#define BLOCKS(_)   _(tally, 2, j + 2, i + 1, "numbers of two lengths")
 #define COEFS(_)    _(beta[LG_MANY]) _(weight) _(step) _(product) _(size)
 #define ROW_LENGTH  (t->ndim > 1 ? t->n / t->shape[0] : t->n)
 #define MEASURES(_) _(all, LG_ALL, 1) _(rows, LG_ROWS, 1) _(whole, LG_TENSOR, 1)
@@ -65,7 +66,11 @@ THEN(rows)
 
 MEASURE(whole) { sum->ax = (wide)r_abs(x - s->start); }
 
-THEN(whole) { c->size = 1 / (1 + r->ax); }
+THEN(whole)
+{
+    c->size = 1 / (1 + r->ax);
+    BLOCK(tally, 1)[2] += 1;
+}
 
 UPDATE
 {
