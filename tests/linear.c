@@ -305,6 +305,17 @@ static void functions_keep_to_the_certificate(void **state)
     CHECK_END();
 }
 
+/* Ascent satisfies the inequality, but is stable on no quadratic. */
+static void ascent_is_not_certified(void **state)
+{
+    lg_system s = two_step(.5, -1, 0);
+    lg_certificate c;
+    (void)state;
+    MUST(lg_certify(&s, 1, 4, &c, &err));
+    CHECK(!c.holds && c.rate == 1 && c.margin > 0, "rate %g, margin %g", c.rate, c.margin);
+    CHECK_END();
+}
+
 /* ---- what cannot be done ---- */
 
 static void refusals(void **state)
@@ -363,6 +374,7 @@ int main(void)
         cmocka_unit_test(known_rates_are_certified),
         cmocka_unit_test(certificates_hold_on_a_fine_grid),
         cmocka_unit_test(functions_keep_to_the_certificate),
+        cmocka_unit_test(ascent_is_not_certified),
         cmocka_unit_test(refusals),
         cmocka_unit_test(any_allocation_may_fail),
     };
