@@ -134,6 +134,13 @@ def check_plots():
             assert text in picture, text
 
 
+def check_plot_of_the_unstable():
+    """In its first steps Adam's linearization grows at every step size: there is a picture of that too."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = run("adam", "--step", "5", "--plot", str(Path(folder) / "adam.png"))
+        assert done.returncode == 0, done.stderr
+
+
 def check_claims():
     for name in ("fsgdm_filter", "quasi_hyperbolic", "cycle", "certified_rates", "passivity"):
         done = subprocess.run([LUGE, "reproduce", name, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -158,6 +165,7 @@ def main():
     check_linearization()
     check_text()
     check_plots()
+    check_plot_of_the_unstable()
     check_claims()
     check_wrong()
     print("analyze_command: all as it should be")

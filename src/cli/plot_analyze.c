@@ -8,7 +8,7 @@ static const double levels[LEVELS] = { 0.99, 0.95, 0.9, 0.8, 0.6 };
 typedef struct picture {
     char name[CURVES][32], level[LEVELS][32];
     double term[LG_TERMS], grid[3 * LG_MOMENTA * LG_MAP_CURVATURES], point[LEVELS][2 * ROOM], x[LEVELS][ROOM],
-        y[LEVELS][ROOM];
+        y[LEVELS][ROOM], stable[LG_MOMENTA];
     cli_curve curve[PANELS][CURVES];
     cli_panel panel[PANELS];
     size_t panels;
@@ -29,6 +29,7 @@ static void over_steps(picture *p, const lg_analysis *at, size_t steps, size_t x
     p->panel[p->panels++] = panel;
 }
 
+/* A logarithmic axis has no place for 0: where nothing is stable there is no point. */
 static void map_panel(picture *p, const lg_map *map)
 {
     cli_curve *curve = p->curve[p->panels];
@@ -44,7 +45,8 @@ static void map_panel(picture *p, const lg_map *map)
         snprintf(p->level[k], sizeof p->level[k], "radius %g", levels[k]);
         if (n) curve[curves++] = (cli_curve){ p->level[k], p->x[k], p->y[k], n, (int)k + 1, true, false };
     }
-    curve[curves++] = (cli_curve){ "stable left of", map->stable, map->momentum, LG_MOMENTA, 0, true, false };
+    for (int i = 0; i < LG_MOMENTA; i++) p->stable[i] = map->stable[i] > 0 ? map->stable[i] : (double)NAN;
+    curve[curves++] = (cli_curve){ "stable left of", p->stable, map->momentum, LG_MOMENTA, 0, true, false };
     p->panel[p->panels++] = (cli_panel){
         .label = map->key, .xlabel = "step size times curvature", .xlog = true, .curve = curve, .curves = curves
     };

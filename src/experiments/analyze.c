@@ -138,10 +138,13 @@ luge_status lg_analyze_at(const lg_analyze *a, double step, lg_analysis *out, lu
     out->terms = a->terms;
     LG_TRY(lg_filter_memory(&s, &fade, err));
     if (!(fade < LG_STABLE)) {
-        st = lg_fail(
-            err, LUGE_E_ARG,
-            "%s: with its %sconstants the filter never forgets, its pole is %.6g; --step N looks at an earlier step",
-            luge_method_text(a->method, LUGE_NAME), isinf(step) ? "stationary " : "", fade);
+        const char *name = luge_method_text(a->method, LUGE_NAME),
+                   *what =
+                       "with its stationary constants the filter never forgets; --step N looks at an earlier step";
+        st = isinf(step)
+                 ? lg_fail(err, LUGE_E_ARG, "%s: %s", name, what)
+                 : lg_fail(err, LUGE_E_ARG, "%s: in step %.0f a slot never forgets, the filter's pole is %.6g", name,
+                           step, fade);
         goto done;
     }
     LG_TRY(frequencies(&s, out, err));
