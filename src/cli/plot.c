@@ -148,7 +148,7 @@ static void write_curves(FILE *f, const cli_panel *panel)
         write_quoted(f, panel->curve[c].title);
         fputs(" noenhanced", f);
     }
-    fputs(shown ? "\n" : "plot [0:1] [0:1] NaN notitle\n", f);
+    fputs(shown ? "\n" : "plot [1:2] [1:2] NaN notitle\n", f);
 }
 
 static void write_label(FILE *f, const char *what, const char *text)
