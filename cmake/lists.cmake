@@ -18,7 +18,7 @@ function(luge_method_lists)
     if(LUGE_METHODS AND NOT name IN_LIST LUGE_METHODS)
       continue()
     endif()
-    file(STRINGS ${path} matrices REGEX "^#include \"linalg/")
+    file(STRINGS ${path} matrices REGEX "^#define WORK ") # its THEN calls BLAS
     if(matrices AND NOT LUGE_BLAS)
       continue()
     endif()
