@@ -80,7 +80,7 @@ LG_FN lg_bf16 lg_to_bf16(float f)                    /* to nearest even; NaN sta
 #  define FLUSH(v)  (v)
 /* What real numbers give has no imaginary part but where it came through a KINK, which leaves this one.  Beside the
  * steps of 1e-30 by which derivatives are taken it is nothing. */
-#  define KINK(v)   ((v) + CMPLX(0, 1e-200))
+#  define KINK(v)   ((v) + 1e-200 * (double _Complex)_Complex_I)
 #else
 #  define real float
 #  define r_sqrt(a) sqrtf(a)

@@ -199,7 +199,7 @@ void lg_update_start(const lg_update *u, double x, double *s)
 static double _Complex moved(const lg_update *u, double x, double g, const double *s, size_t which,
                              double _Complex *t)
 {
-    const double _Complex by = CMPLX(0, complex_step);
+    const double _Complex by = complex_step * (double _Complex)_Complex_I;
     double _Complex y = which == 0 ? x + by : x, before = y;
     for (size_t i = 0; i < u->slots; i++) t[i] = which == 2 + i ? s[i] + by : s[i];
     lg_update_take(u, &y, which == 1 ? g + by : g, t);
