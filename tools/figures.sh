@@ -23,6 +23,8 @@ draw manifold --problem "$hill" --at=-0.5,1 --momentum 0.5 --lr 0.015625 --time 
     --models manifold:1,manifold:2,manifold:3
 draw series --problem "$hill" --at=-0.5,1 --momentum 0.5 --lr 0.015625 --time 1 --start prepared \
     --models series:1,series:2,series:3,series:4
+draw auto --problem "$hill" --at=-0.5,0.6 --method adamw --set beta1=0.8 --set beta2=0.9 --set eps=0.05 \
+    --set eps_at=inside --set weight_decay=0.3 --lr 0.0078125 --time 0.5 --start prepared --models auto
 
 "$luge" analyze nesterov --momentum 0.9 --lr 1 --plot "$to/nesterov.svg" > /dev/null
 "$luge" analyze fsgdm --step 390,11700,58500,117000 --plot "$to/stages.svg" > /dev/null

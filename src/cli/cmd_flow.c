@@ -91,8 +91,8 @@ static bool show_json(const view *v, const lg_flow_line *l)
 static const char *rule(const view *v, char *text, size_t size)
 {
     double momentum = v->result->momentum;
-    int n = isnan(momentum) ? snprintf(text, size, "%s", v->method)
-                            : snprintf(text, size, "%s, momentum %g", v->method, momentum);
+    int n = isnan(momentum) || v->o->set.n ? snprintf(text, size, "%s", v->method)
+                                           : snprintf(text, size, "%s, momentum %g", v->method, momentum);
     for (size_t i = 0; i < v->o->set.n && n >= 0 && (size_t)n < size; i++)
         n += snprintf(text + n, size - (size_t)n, "%s%s", i ? " " : ", ", v->o->set.v[i]);
     return text;
@@ -266,8 +266,8 @@ static luge_status plot(const view *v, const lg_problem_request *problem, luge_e
     if (v->result->variables == 2) LG_TRY(path_panel(v, problem, curve[1], &memory, &panel[panels++], err));
     LG_NEED(step = lg_alloc(v->path[0].n + 1, sizeof *step));
     if (manifold_panel(v, curve[2], step, &panel[panels])) panels++;
-    snprintf(title, sizeof title, "%s, %s start: %.100s", rule(v, text, sizeof text),
-             v->o->start ? "prepared" : "cold", v->o->problem);
+    snprintf(title, sizeof title, "%s, %s start%s%.100s", rule(v, text, sizeof text),
+             v->o->start ? "prepared" : "cold", v->o->set.n ? "" : ": ", v->o->set.n ? "" : v->o->problem);
     st = cli_plot_write(v->o->plot, &(cli_plot){ .title = title, .xlabel = "", .panel = panel, .panels = panels },
                         err);
 done:
@@ -372,14 +372,17 @@ const cli_command cli_flow = {
     .name = "flow",
     .title = "iterates against the flows that they shadow: errors as the step size is halved, orders",
     .text =
-        "Runs a method with fixed momentum beside the differential equations that belong to it, at step sizes\n"
-        "H, H/2, ..., and shows how the errors fall, with the order that theory gives.  The equations are solved\n"
-        "twice, with half the steps the second time; what lies between bounds their own error, and pairs of\n"
-        "errors that come near it are refused.\n",
+        "Runs a method beside the differential equations that belong to it, at step sizes H, H/2, ..., and shows\n"
+        "how the errors fall, with the order that theory gives.  Heavy ball, Nesterov and sgd have many models; of\n"
+        "any other smooth method whose coordinates move by themselves, auto derives the flow from its formula.\n"
+        "The equations are solved twice, with half the steps the second time; what lies between bounds their own\n"
+        "error, and pairs of errors that come near it are refused.\n",
     .examples =
         "  luge flow --problem \"expr:0.5*(1-x)^2+(y-x^2)^2\" --at=-0.5,1 --momentum 0.5\n"
         "  luge flow --problem \"expr:0.5*(1-x)^2+(y-x^2)^2\" --at=-0.5,1 --method nesterov --start prepared \\\n"
-        "      --models rescaled,modified,series:3,series:4 --plot orders.svg\n",
+        "      --models rescaled,modified,series:3,series:4 --plot orders.svg\n"
+        "  luge flow --problem \"expr:0.5*(1-x)^2+(y-x^2)^2\" --at=-0.5,0.6 --method adamw --set beta1=0.8 \\\n"
+        "      --set beta2=0.9 --set eps=0.05 --set eps_at=inside --start prepared --plot adamw.svg\n",
     .size = sizeof(options),
     .option = table,
     .more = more,
