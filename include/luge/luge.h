@@ -179,7 +179,7 @@ LUGE_API int64_t luge_skipped(const luge_optimizer *opt);              /* steps 
 
 /* The weights to evaluate with: written to out[i], one array per tensor of its type and size.  They differ
  * from the parameters for methods that average (schedule-free) and under the options ema and lookahead; the
- * parameters stay as they are. */
+ * parameters stay as they are.  out[i] NULL: that tensor is not wanted. */
 LUGE_API luge_status luge_view(luge_optimizer *opt, void *const *out, luge_error *err);
 
 /* The state of a tensor by name, lent: its i-th slot `slot` (i = 0 but for repeated slots); NULL if absent.

@@ -339,10 +339,10 @@ luge_status luge_view(luge_optimizer *o, void *const *out, luge_error *err)
     for (int i = 0; i < o->groups; i++) {
         lg_group *g = &o->group[i];
         for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
-            t->active = g->m->has_view && t->k > 0 && t->s.n > 0;
             t->d.out = out[t->number];
+            t->active = g->m->has_view && t->k > 0 && t->s.n > 0 && t->d.out;
             t->d.g = NULL;
-            if (!t->active && t->s.n) memcpy(t->d.out, t->d.x, t->s.n * lg_size(t->type));
+            if (!t->active && t->s.n && t->d.out) memcpy(t->d.out, t->d.x, t->s.n * lg_size(t->type));
         }
         if (g->m->has_view) lg_pieces_run(o, g, g->m->measures + 1, LG_WHOLE | LG_CUT);
         for (lg_tensor *t = g->t; t < g->t + g->n; t++) t->d.out = NULL;
@@ -350,7 +350,7 @@ luge_status luge_view(luge_optimizer *o, void *const *out, luge_error *err)
     for (f = o->gradient.t; f < o->gradient.t + o->gradient.n; f++) {
         const void *slot = f->d.slot[gradient_slot_param_ema_f64];
         if (!slot) slot = f->d.slot[gradient_slot_slow_weights_f64];
-        if (slot && f->s.n && ((const struct gradient_own_f64 *)(const void *)f->own)->steps > 0)
+        if (slot && f->s.n && out[f->number] && ((const struct gradient_own_f64 *)(const void *)f->own)->steps > 0)
             narrow(f, slot, out[f->number]);
     }
 done:

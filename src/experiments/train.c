@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* Streams of random numbers apart from those of the problems, which are small. */
-static const uint64_t shuffle_stream = (uint64_t)1 << 40, probe_stream = (uint64_t)1 << 41;
+static const uint64_t shuffle_stream = (uint64_t)1 << 40;
 enum { LINES = 200, PATH = 4096 };
 
 typedef struct run {
@@ -23,8 +23,9 @@ typedef struct run {
 
     luge_type type; /* of the arithmetic */
     size_t tensors;
-    void **x, **g, **probe, **product; /* one array per tensor, of `type`; probe: where the method asks for one */
-    void **sx, **sg, **sproduct;       /* the same in the type of storage: the same arrays but for bf16 */
+    void **x, **g;   /* one array per tensor, of `type` */
+    void **sx, **sg; /* the same in the type of storage: the same arrays but for bf16 */
+    lg_supply supply;
 
     size_t *row, rows; /* the epoch's permutation; rows: 0 where there are none */
     int64_t shuffled;  /* the epoch of that permutation, -1: none yet */
@@ -47,52 +48,20 @@ static const void *const *fixed(void *const *arrays) { return (const void *const
 
 /* ---- setting up ---- */
 
-/* One array per tensor, all in one piece of memory with the pointers before them: lg_free(*out) frees all. */
-static luge_status arrays(const run *r, luge_type type, void ***out, luge_error *err)
-{
-    luge_status st = LUGE_OK;
-    size_t lines = (r->tensors * sizeof(void *) + LG_ALIGN - 1) / LG_ALIGN;
-    char *at;
-
-    for (size_t i = 0; i < r->tensors; i++)
-        lines += lg_problem_tensor(r->problem, i)->n * lg_size(type) / LG_ALIGN + 1;
-    LG_NEED(at = lg_alloc(lines, LG_ALIGN));
-    *out = (void **)(void *)at;
-    at += (r->tensors * sizeof(void *) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN;
-    for (size_t i = 0; i < r->tensors; i++) {
-        (*out)[i] = at;
-        at += (lg_problem_tensor(r->problem, i)->n * lg_size(type) / LG_ALIGN + 1) * LG_ALIGN;
-    }
-done:
-    return st;
-}
-
-static void to_storage(const run *r, void *const *storage, void *const *from)
-{
-    for (size_t i = 0; storage != from && i < r->tensors; i++)
-        lg_to_storage(storage[i], (const float *)from[i], lg_problem_tensor(r->problem, i)->n);
-}
-
-static void from_storage(const run *r, void *const *to, void *const *storage)
-{
-    for (size_t i = 0; storage != to && i < r->tensors; i++)
-        lg_from_storage((float *)to[i], storage[i], lg_problem_tensor(r->problem, i)->n);
-}
-
 static luge_status arrays_make(run *r, luge_error *err)
 {
     bool narrow = r->in->problem.type != r->type;
     luge_status st;
 
-    LG_TRY(arrays(r, r->type, &r->x, err));
-    LG_TRY(arrays(r, r->type, &r->g, err));
+    LG_TRY(lg_arrays(r->problem, r->type, &r->x, err));
+    LG_TRY(lg_arrays(r->problem, r->type, &r->g, err));
     r->sx = r->x;
     r->sg = r->g;
-    if (narrow) LG_TRY(arrays(r, r->in->problem.type, &r->sx, err));
-    if (narrow) LG_TRY(arrays(r, r->in->problem.type, &r->sg, err));
+    if (narrow) LG_TRY(lg_arrays(r->problem, r->in->problem.type, &r->sx, err));
+    if (narrow) LG_TRY(lg_arrays(r->problem, r->in->problem.type, &r->sg, err));
     lg_problem_start(r->problem, r->x);
-    to_storage(r, r->sx, r->x);
-    from_storage(r, r->x, r->sx);
+    lg_store(r->problem, r->sx, r->x);
+    lg_recall(r->problem, r->x, r->sx);
 done:
     return st;
 }
@@ -166,9 +135,10 @@ static luge_status optimizer_make(run *r, luge_error *err)
         const lg_shape *t = lg_problem_tensor(r->problem, i);
         LG_TRY(luge_add(r->opt, 0, t->name, r->in->problem.type, r->sx[i], t->ndim, t->shape, err));
     }
+    LG_TRY(lg_supply_open(&r->supply, r->problem, r->opt, r->method, &r->in->problem, r->sx, err));
     if (r->in->resume) {
         LG_TRY(lg_notes_resume(r->opt, r->method, r->identity, r->in->resume, &r->at, err));
-        from_storage(r, r->x, r->sx);
+        lg_recall(r->problem, r->x, r->sx);
     }
     LG_TRY(step_size(r, err));
     if (r->at.steps > r->steps)
@@ -224,11 +194,9 @@ static void close_run(run *r)
     lg_identity_free(r->identity);
     if (r->sx != r->x) lg_free(r->sx);
     if (r->sg != r->g) lg_free(r->sg);
-    if (r->sproduct != r->product) lg_free(r->sproduct);
     lg_free(r->x);
     lg_free(r->g);
-    lg_free(r->probe);
-    lg_free(r->product);
+    lg_supply_close(&r->supply);
     lg_free(r->row);
 }
 
@@ -250,84 +218,20 @@ static const size_t *minibatch(run *r, size_t *n)
     return r->row + first;
 }
 
-/* z of independent signs, a bit each. */
-static void draw_probe(const run *r)
-{
-    uint64_t index = 0, bits = 0, seed = r->in->problem.seed, stream = probe_stream + (uint64_t)r->at.steps;
-    for (size_t i = 0; i < r->tensors; i++)
-        for (size_t j = 0, n = lg_problem_tensor(r->problem, i)->n; j < n; j++, index++, bits >>= 1) {
-            if (index % 64 == 0) bits = lg_random(seed, stream, index / 64);
-            double z = bits & 1 ? 1 : -1;
-            if (r->type == LUGE_F64)
-                ((double *)r->probe[i])[j] = z;
-            else
-                ((float *)r->probe[i])[j] = (float)z;
-        }
-}
-
-/* product = z (H z), an estimate of the Hessian's diagonal (Hutchinson 1989; Bekas, Kokiopoulou & Saad 2007). */
-static luge_status hutchinson(run *r, const size_t *row, size_t n, luge_error *err)
-{
-    luge_status st = LUGE_OK;
-
-    if (!r->probe) {
-        LG_TRY(arrays(r, r->type, &r->probe, err));
-        LG_TRY(arrays(r, r->type, &r->product, err));
-        r->sproduct = r->product;
-        if (r->in->problem.type != r->type) LG_TRY(arrays(r, r->in->problem.type, &r->sproduct, err));
-    }
-    draw_probe(r);
-    LG_TRY(lg_problem_hvp(r->problem, fixed(r->x), row, n, fixed(r->probe), r->product, err));
-    for (size_t i = 0; i < r->tensors; i++)
-        for (size_t j = 0, len = lg_problem_tensor(r->problem, i)->n; j < len; j++) {
-            if (r->type == LUGE_F64)
-                ((double *)r->product[i])[j] *= ((double *)r->probe[i])[j];
-            else
-                ((float *)r->product[i])[j] *= ((float *)r->probe[i])[j];
-        }
-    to_storage(r, r->sproduct, r->product);
-done:
-    return st;
-}
-
-/* What the method needs beyond the gradient.  Training can make these two; each name is asked for by luge_needs. */
-static luge_status inputs(run *r, const size_t *row, size_t n, luge_inputs *in, luge_input *extra, luge_error *err)
-{
-    luge_status st = LUGE_OK;
-    luge_row input;
-
-    for (size_t i = 0; luge_method_row(r->method, LUGE_INPUTS, i, &input); i++) {
-        if (!luge_needs(r->opt, input.name)) continue;
-        if (!strcmp(input.name, "loss")) {
-            in->loss = &r->loss;
-        } else if (!strcmp(input.name, "hutchinson")) {
-            LG_TRY(hutchinson(r, row, n, err));
-            *extra = (luge_input){ "hutchinson", fixed(r->sproduct) };
-            in->extra = extra;
-            in->extras = 1;
-        } else {
-            return lg_fail(err, LUGE_E_INPUT,
-                           "%s needs %s (%s), which training cannot supply; it can: loss, hutchinson",
-                           luge_method_text(r->method, LUGE_NAME), input.name, input.text);
-        }
-    }
-done:
-    return st;
-}
-
 static luge_status step(run *r, luge_error *err)
 {
     luge_status st;
     size_t n;
     const size_t *row = minibatch(r, &n);
     luge_inputs in = { .grad = fixed(r->sg) };
-    luge_input extra;
+    const lg_batch batch = { fixed(r->x), row, n, (uint64_t)r->at.steps };
 
     LG_TRY(lg_problem_gradient(r->problem, fixed(r->x), row, n, r->g, &r->loss, err));
-    to_storage(r, r->sg, r->g);
-    LG_TRY(inputs(r, row, n, &in, &extra, err));
-    LG_TRY(luge_step(r->opt, &in, err));
-    from_storage(r, r->x, r->sx);
+    lg_store(r->problem, r->sg, r->g);
+    in.loss = &r->loss;
+    LG_TRY(lg_supply_make(&r->supply, r->opt, r->method, &batch, &in, err));
+    LG_TRY(lg_supply_step(&r->supply, r->opt, &in, err));
+    lg_recall(r->problem, r->x, r->sx);
     r->at.steps++;
     r->at.count++;
     r->at.loss += r->loss;
@@ -342,7 +246,7 @@ static luge_status score(run *r, enum lg_part part, lg_score *to, luge_error *er
 {
     luge_status st;
     LG_TRY(luge_view(r->opt, r->sg, err));
-    from_storage(r, r->g, r->sg);
+    lg_recall(r->problem, r->g, r->sg);
     LG_TRY(lg_problem_evaluate(r->problem, fixed(r->g), r->rows ? part : LG_TRAIN, to, err));
 done:
     return st;

@@ -37,6 +37,41 @@ luge_status lg_notes_write(luge_optimizer *opt, const lg_identity *identity, con
 luge_status lg_notes_resume(luge_optimizer *opt, const luge_method *method, const lg_identity *identity,
                             const char *path, lg_progress *progress, luge_error *err);
 
+/* ---- arrays, and what methods need beyond the gradient (supply.c) ---- */
+
+/* One array per tensor, all in one piece of memory with the pointers before them, and as many that are NULL behind
+ * those: lg_free(*out) frees all. */
+luge_status lg_arrays(const lg_problem *p, luge_type type, void ***out, luge_error *err);
+void lg_store(const lg_problem *p, void *const *storage, void *const *from); /* nothing where both are the same */
+void lg_recall(const lg_problem *p, void *const *to, void *const *storage);
+
+typedef struct lg_supply {
+    lg_problem *problem;
+    uint64_t seed;
+    luge_type type, storage;
+    void *const *x;                /* the parameters as they are stored */
+    void **before, **now;          /* those before the last step, where a method asks for them; of storage's type */
+    void **made, **along, **point; /* of the arithmetic's type */
+    void **stored;                 /* `made` where the storage is of another type, else NULL */
+    luge_input extra;
+} lg_supply;
+
+/* What a step is made from: parameters, rows, number. */
+typedef struct lg_batch {
+    const void *const *x;
+    const size_t *row;
+    size_t n;
+    uint64_t step;
+} lg_batch;
+
+/* After the tensors and settings of opt, before a checkpoint is read. */
+luge_status lg_supply_open(lg_supply *s, lg_problem *problem, luge_optimizer *opt, const luge_method *method,
+                           const lg_problem_request *request, void *const *x, luge_error *err);
+void lg_supply_close(lg_supply *s);
+luge_status lg_supply_make(lg_supply *s, luge_optimizer *opt, const luge_method *method, const lg_batch *batch,
+                           luge_inputs *in, luge_error *err); /* lent until the next call */
+luge_status lg_supply_step(lg_supply *s, luge_optimizer *opt, const luge_inputs *in, luge_error *err);
+
 /* ---- numbers of the storage type (storage.c) ---- */
 
 void lg_from_storage(float *to, const void *bf16, size_t n);

@@ -39,6 +39,7 @@ static void row(const job *j, size_t i, double *loss, size_t *right)
     for (size_t k = s->start[r]; k < s->start[r + 1]; k++) z += s->value[k] * l->w[s->column[k]];
     for (size_t k = s->start[r]; j->task == LG_HVP && k < s->start[r + 1]; k++)
         rz += s->value[k] * l->v[s->column[k]];
+    if (j->rows->drawn) y = lg_uniform(j->rows->seed, j->rows->stream, j->first + i) * (1 + lg_exp(-z)) < 1 ? 1 : -1;
     m = y * z;
     e = lg_exp(-fabs(m));
     other = (m > 0 ? e : 1) / (1 + e);
@@ -116,12 +117,11 @@ static void widen(const lg_problem *p, const void *const *x, double *wide)
 }
 
 /* out = g + l2 w without the bias */
-static void give(const lg_problem *p, const double *w, void *const *out)
+static void give(const lg_problem *p, double l2, const double *w, void *const *out)
 {
-    const settings *h = p->settings;
     const logistic *l = p->self;
     size_t columns = l->set.columns;
-    for (size_t i = 0; i < columns; i++) l->g[i] += h->l2 * w[i];
+    for (size_t i = 0; i < columns; i++) l->g[i] += l2 * w[i];
     lg_narrow(p->type, l->g, columns, out[0]);
     lg_narrow(p->type, l->g + columns, 1, out[1]);
 }
@@ -140,7 +140,7 @@ static void gradient(lg_problem *p, const void *const *x, const lg_rows *rows, v
     logistic *l = p->self;
     widen(p, x, l->w);
     *loss = run(p, rows, LG_GRADIENT).loss + penalty(p);
-    give(p, l->w, out);
+    give(p, rows->drawn ? 0 : ((const settings *)p->settings)->l2, l->w, out);
 }
 
 static void hvp(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv)
@@ -149,7 +149,7 @@ static void hvp(lg_problem *p, const void *const *x, const lg_rows *rows, const 
     widen(p, x, l->w);
     widen(p, v, l->v);
     run(p, rows, LG_HVP);
-    give(p, l->v, hv);
+    give(p, ((const settings *)p->settings)->l2, l->v, hv);
 }
 
 static void evaluate(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score)
@@ -261,6 +261,7 @@ const lg_problem_kind lg_problem_logistic = {
     .settings = table,
     .settings_size = sizeof(settings),
     .data = { "data", NULL },
+    .drawn = true,
     .open = open_set,
     .close = close_set,
     .start = start,

@@ -42,6 +42,12 @@ luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_
 /* hv = H(x) v, the same loss, exact (R-operator). */
 luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *row, size_t n, const void *const *v,
                            void *const *hv, luge_error *err);
+/* The gradient with targets that the model draws at each row in place of the data's: a class by its probabilities, a
+ * pixel by its own, or under a squared loss the output plus normal noise; penalties are left out.  `draw` numbers the
+ * draws.  The square of it times the rows is on average the diagonal of the Gauss-Newton matrix (Liu et al., Sophia,
+ * arXiv:2305.14342).  Problems without rows have no targets, and refuse. */
+luge_status lg_problem_sampled(lg_problem *p, const void *const *x, const size_t *row, size_t n, uint64_t draw,
+                               void *const *gradient, luge_error *err);
 /* The gradient along a curve, or at all points of a surface: in the arithmetic of power series in t and h, of total
  * degree up to `degree`.  x holds for each coordinate i the C = (degree+1)(degree+2)/2 coefficients of t^m h^j at
  * i C + (m+j)(m+j+1)/2 + j, and the gradient comes out so.  Only expr can do it; the others refuse.  The first call

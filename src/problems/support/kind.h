@@ -27,6 +27,8 @@ enum lg_task { LG_EVALUATE, LG_GRADIENT, LG_HVP };
 typedef struct lg_rows {
     const size_t *row; /* NULL: first, first + 1, ... */
     size_t first, n;
+    bool drawn; /* their targets are drawn from the model, by the numbers of these: */
+    uint64_t seed, stream;
 } lg_rows;
 static inline size_t lg_row(const lg_rows *r, size_t i) { return r->row ? r->row[i] : r->first + i; }
 
@@ -44,6 +46,7 @@ struct lg_problem_kind {
     void (*start)(const lg_problem *p, void *const *x);
     void (*gradient)(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient, double *loss);
     void (*hvp)(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
+    bool drawn; /* gradient can do with drawn targets */
     luge_status (*series)(lg_problem *p, int degree, const double *x, double *gradient,
                           luge_error *err); /* or NULL */
     void (*evaluate)(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
@@ -55,6 +58,7 @@ void lg_problem_add(lg_problem *p, const char *name, size_t rows, size_t columns
 
 /* Streams of random numbers: start points take the number of the tensor. */
 enum { LG_STREAM_SET = 1000 };
+#define LG_STREAM_DRAW ((uint64_t)1 << 42) /* and the number of the draw */
 
 /* log(1 + e); the quotient takes back the rounding of 1 + e (Kahan). */
 static inline double lg_log_of_one_plus(double e)

@@ -130,6 +130,27 @@ static void judge(const network *n, outcome *r)
     r->right = best == r->label && !isnan(r->loss);
 }
 
+/* d with a target that the model draws: p - e_c for a class c drawn by p, or noise where the output is a mean. */
+static void draw_class(const network *n, const lg_rows *rows, size_t at, outcome *r)
+{
+    size_t classes = n->data.classes, c = 0;
+    double u = lg_uniform(rows->seed, rows->stream, at);
+
+    if (n->set->loss == LG_SQUARED) {
+        for (; c < classes; c++) r->d[c] = lg_normal(rows->seed, rows->stream, at * classes + c);
+        return;
+    }
+    r->d[r->label] += 1;
+    while (c + 1 < classes && (u -= r->d[c]) >= 0) c++;
+    r->d[c] -= 1;
+}
+
+static double draw_pixel(const network *n, const lg_rows *rows, size_t at, double z)
+{
+    if (n->set->loss == LG_SQUARED) return z + lg_normal(rows->seed, rows->stream, at);
+    return lg_uniform(rows->seed, rows->stream, at) < logistic_curve(z).value;
+}
+
 #define REAL      double
 #define TAG(name) name##_f64
 #define TYPE      LUGE_F64

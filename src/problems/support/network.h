@@ -28,7 +28,7 @@ void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *row
 
 /* clang-format off */
 #define LG_NETWORK                                                                                                   \
-    .settings_size = sizeof(lg_network_settings),                                                                    \
+    .settings_size = sizeof(lg_network_settings), .drawn = true,                                                     \
     .close = lg_network_close, .start = lg_network_start,                                                            \
     .gradient = lg_network_gradient, .hvp = lg_network_hvp, .evaluate = lg_network_evaluate
 

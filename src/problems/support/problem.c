@@ -194,6 +194,21 @@ luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_
     return st;
 }
 
+luge_status lg_problem_sampled(lg_problem *p, const void *const *x, const size_t *row, size_t n, uint64_t draw,
+                               void *const *gradient, luge_error *err)
+{
+    lg_rows rows;
+    double loss;
+    luge_status st = rows_of(p, row, n, &rows, err);
+    if (st) return st;
+    if (!p->kind->drawn) return lg_fail(err, LUGE_E_ARG, "%s has no labels that a model could draw", p->kind->name);
+    rows.drawn = true;
+    rows.seed = p->seed;
+    rows.stream = LG_STREAM_DRAW + draw;
+    p->kind->gradient(p, x, &rows, gradient, &loss);
+    return LUGE_OK;
+}
+
 luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *row, size_t n, const void *const *v,
                            void *const *hv, luge_error *err)
 {
