@@ -8,28 +8,12 @@
 #include "files.h"
 #include "flows/update.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static luge_error err;
 static const char *only; /* a method's name: the others are left out */
 
 /* ---- settings with a short memory, so that the orders show at step sizes that are no waste ---- */
-
-enum { SETS = 16 };
-typedef struct chosen {
-    char text[SETS][64];
-    const char *set[SETS];
-    size_t n;
-} chosen;
-
-static void choose(chosen *c, const char *key, const char *value)
-{
-    assert_true(c->n < SETS);
-    snprintf(c->text[c->n], sizeof *c->text, "%s=%s", key, value);
-    c->set[c->n] = c->text[c->n];
-    c->n++;
-}
 
 static const struct {
     const char *method, *key, *value;
@@ -41,29 +25,16 @@ static const struct {
     { "grokfast_ema", "lam", "0.5" },
 };
 
-/* What decays in [0,1) forgets within a few steps; what stands below a root does not vanish; there is weight decay.
- */
-static void settings_of(const luge_method *m, chosen *c)
+static void settings_of(const luge_method *m, lg_short_memory *c)
 {
-    const char *name = luge_method_text(m, LUGE_NAME);
-    luge_row row;
     for (size_t i = 0; i < ROWS(special); i++)
-        if (!strcmp(special[i].method, name)) choose(c, special[i].key, special[i].value);
-    for (size_t i = 0; luge_method_row(m, LUGE_PARAMETERS, i, &row); i++) {
-        bool decays = strchr("[(", *row.range) && !strncmp(row.range + 1, "0,1", 3) && atof(row.value) > 0.8;
-        bool given = false;
-        for (size_t j = 0; j < c->n; j++) given = given || !strncmp(c->text[j], row.name, strlen(row.name));
-        if (given) continue;
-        if (decays) choose(c, row.name, strcmp(row.name, "beta2") ? "0.7" : "0.75");
-        if (!strcmp(row.name, "momentum") && !decays && strcmp(row.value, "0")) choose(c, row.name, "0.7");
-        if (!strcmp(row.name, "eps") && !strcmp(row.kind, "real")) choose(c, row.name, "0.05");
-        if (!strcmp(row.name, "eps_at") && strstr(row.range, "inside")) choose(c, row.name, "inside");
-        if (!strcmp(row.name, "weight_decay") && !strcmp(row.kind, "real")) choose(c, row.name, "0.3");
-    }
+        if (!strcmp(special[i].method, luge_method_text(m, LUGE_NAME)))
+            MUST(lg_short_memory_set(c, special[i].key, special[i].value, &err));
+    MUST(lg_short_memory_of(c, m, &err));
 }
 
 /* NULL: it has no flow, for a reason that is given. */
-static lg_update *flowing(const luge_method *m, const chosen *c)
+static lg_update *flowing(const luge_method *m, const lg_short_memory *c)
 {
     lg_update *u;
     int power[LG_SLOTS];
@@ -85,26 +56,11 @@ typedef struct problem {
     int last; /* h = 2^(1-last) and 2^-last */
 } problem;
 
-/* The order of the pair with so many terms. */
 static double order_of(const lg_whole *w, const problem *p, lg_update *u, int terms)
 {
-    double error[2];
-    for (int k = 0; k < 2; k++) {
-        double h = ldexp(1, 1 - p->last - k);
-        lg_shadow s;
-        lg_shadow_request request = { .field = lg_whole_field(w),
-                                      .at = lg_whole_start(w),
-                                      .model = terms == 1 ? "auto:1" : "auto:2",
-                                      .update = u,
-                                      .prepared = 1,
-                                      .time = p->time,
-                                      .every = (int64_t)ceil(p->time / h / 4),
-                                      .rtol = 1e-12 };
-        MUST(lg_shadow_run(&request, h, &s, &err));
-        error[k] = s.all;
-        CHECK(s.all > 100 * s.reference, "%s: error %g beside %g", lg_update_name(u), s.all, s.reference);
-    }
-    return log2(error[0] / error[1]);
+    double order;
+    MUST(lg_pair_order(w, u, terms == 1 ? "auto:1" : "auto:2", p->time, p->last, &order, &err));
+    return order;
 }
 
 /* The same on many variables, at the end alone: the flow by so many steps of the classical Runge-Kutta method. */
@@ -169,7 +125,7 @@ static void shadowed(const problem *p, const lg_problem_request *request)
     MUST(lg_whole_open(&w, request, &err));
     for (size_t i = 0; luge_method_at(i); i++) {
         const char *name = luge_method_text(luge_method_at(i), LUGE_NAME);
-        chosen c = { .n = 0 };
+        lg_short_memory c = { .n = 0 };
         lg_update *u = NULL;
         if (only && strcmp(name, only)) continue;
         settings_of(luge_method_at(i), &c);

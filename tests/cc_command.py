@@ -167,12 +167,35 @@ class Path(Test):
                 arguments = arguments[:arguments.index("--plot")]
             said[line] = self.good(*arguments, cwd=self.folder)
         checks = re.findall(r"(?m)^(good|FAILS|-) ", said["luge cc coast.h"])
-        self.assertEqual(checks, ["good"] * 9)
+        self.assertEqual(checks, ["good"] * 10)
         self.assertIn("# Coast", said["luge cc coast.h"])
         coast, ball = (lines(text)[-1]["checksum"] for line, text in said.items() if line.endswith("--json"))
         self.assertEqual(coast, ball)
+        orders = {line: re.findall(r"(?m)^auto:([12]) +order ([0-9.]+)", text) for line, text in said.items()
+                  if line.startswith("luge flow")}
+        self.assertEqual(len(orders), 2)
+        for line, found in orders.items():
+            self.assertEqual([round(float(order)) for _, order in found], [1, 2], said[line])
         if shutil.which("gnuplot"):
-            self.assertIn("<svg", (self.folder / "coast.svg").read_text())
+            for picture in ["coast.svg", "flow.svg", "filter.svg"]:
+                self.assertIn("<svg", (self.folder / picture).read_text())
+
+    def test_mistakes_by_order(self):
+        """Formulas with a mistake, beside the flow of heavy ball that they were meant to be."""
+        rows = [("", "", [1, 2]),
+                ("+ g;", "+ g - c->mu * g;", [0, 0]),
+                ("c->mu * s->buffer + g;", "g;", [0, 0]),
+                ("c->lr * s->buffer;", "c->lr * (c->mu * s->buffer + g);", [1, 1])]
+        for right, wrong, orders in rows:
+            with self.subTest(wrong=wrong):
+                self.assertIn(right, DRIFT)
+                (self.folder / "drift.h").write_text(DRIFT.replace(right, wrong) if right else DRIFT)
+                self.good("cc", "drift.h", "--json", cwd=self.folder)
+                found = lines(self.good(
+                    "flow", "--plugin", "drift.so", "--method", "drift", "--set", "momentum=0.5", "--like",
+                    "heavy_ball:momentum=0.5", "--problem", "expr:0.5*(1-x)^2+(y-x^2)^2", "--at=-0.5,0.6", "--start", "prepared",
+                    "--json", cwd=self.folder))
+                self.assertEqual([round(line["order"]) for line in found], orders)
 
     def test_analyze(self):
         """What analyze says of heavy ball it says of a copy of it."""

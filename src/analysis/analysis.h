@@ -14,6 +14,7 @@ typedef struct lg_shadow_request {
     double momentum, a; /* a: only where method is NULL */
     const char *model;
     lg_update *update; /* any method of the registry, beside a model auto:P; NULL: `method` beside the other models */
+    lg_update *like;   /* whose flow that is; NULL: its own */
     int prepared;      /* 0: the cold start; else the order of the modified equation that prepares v_0 */
     double time;
     int64_t every; /* compare after so many steps each */

@@ -95,7 +95,8 @@ static luge_status open_update(pair *p, luge_error *err)
 
     LG_TRY(lg_iteration_of(&p->iteration, r->field, r->update, p->family.h, r->prepared > 0, err));
     LG_TRY(lg_iteration_start(p->iteration, r->at, NULL, err));
-    LG_TRY(lg_model_of(&p->model, r->model, r->field, r->update, p->family.h, r->prepared > 0, err));
+    LG_TRY(
+        lg_model_of(&p->model, r->model, r->field, r->like ? r->like : r->update, p->family.h, r->prepared > 0, err));
 done:
     return st;
 }

@@ -78,7 +78,7 @@ static luge_status check(bool json, const luge_method *const *method, size_t *wr
         t->checked = 0;
         for (size_t i = 0; i < configs.n; i++) {
             cli_progress_show(&progress, (int64_t)((size_t)(p - lg_properties) * configs.n + i),
-                              9 * (int64_t)configs.n, (double)NAN);
+                              LG_PROPERTIES * (int64_t)configs.n, (double)NAN);
             luge_error why;
             if (p->check(t, &configs.v[i], &why)) note(&f, why.text);
         }

@@ -11,7 +11,7 @@ static const char *const refusal[] = { [LG_PAIR_KEPT] = NULL,
                                        [LG_PAIR_JUMP] = "order still moving" };
 
 typedef struct options {
-    const char *problem, *at, *method, *models, *plot;
+    const char *problem, *at, *method, *like, *models, *plot;
     cli_texts data, set;
     double momentum, lr, time, rtol;
     int64_t split, halvings, seed, threads;
@@ -29,9 +29,12 @@ static const cli_option table[] = {
     { "--at", CLI_TEXT, offsetof(options, at), NULL, NULL, "X,Y,...", "start point of a problem that is a formula" },
     { "--method", CLI_TEXT, offsetof(options, method), "heavy_ball", NULL, "NAME",
       "any smooth method whose coordinates move by themselves; luge methods lists all" },
+    CLI_PLUGIN_ROW,
     { "--momentum", LG_maybe, offsetof(options, momentum), "none", "(-inf,inf)", "V",
       "of a method that has it; none: as it comes, 0.9 of heavy_ball and nesterov" },
     { "--set", CLI_TEXTS, offsetof(options, set), NULL, NULL, "KEY=VALUE", "another hyperparameter of the method" },
+    { "--like", CLI_TEXT, offsetof(options, like), NULL, NULL, "NAME[:KEY=VALUE,...]",
+      "beside the flow of another method: order 2 only where both are the same rule to that order" },
     { "--lr", LG_real, offsetof(options, lr), "0", "[0,inf)", "H", "largest step size; 0: chosen at the start" },
     { "--halvings", LG_int, offsetof(options, halvings), "5", "[1,15]", "K", "how often the step size is halved" },
     { "--time", LG_real, offsetof(options, time), "0", "[0,inf)", "T",
@@ -79,12 +82,12 @@ static bool show_json(const view *v, const lg_flow_line *l)
         json_array_append_new(refused,
                               refusal[l->orders.kept[i]] ? json_string(refusal[l->orders.kept[i]]) : json_null());
     return cli_json_line(json_pack(
-        "{s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:f, s:f, s:I}", "model", l->model,
+        "{s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:s, s:f, s:f, s:I}", "model", l->model,
         "theory_order", l->theory, "order", cli_json_number(l->orders.fitted), "window", window_text[l->window], "h",
         numbers(l->h, l->n), "error", numbers(l->error, l->n), "reference_error", numbers(l->reference, l->n),
-        "pair_order", numbers(l->orders.pair, l->n - 1), "refused", refused, "method", v->method, "momentum",
-        cli_json_number(v->result->momentum), "start", v->o->start ? "prepared" : "cold", "time", v->result->time,
-        "curvature", v->result->curvature, "variables", (json_int_t)v->result->variables));
+        "pair_order", numbers(l->orders.pair, l->n - 1), "refused", refused, "method", v->method, "like", v->o->like,
+        "momentum", cli_json_number(v->result->momentum), "start", v->o->start ? "prepared" : "cold", "time",
+        v->result->time, "curvature", v->result->curvature, "variables", (json_int_t)v->result->variables));
 }
 
 /* "adamw, beta1=0.8 eps=0.05" or "heavy_ball, momentum 0.5". */
@@ -102,7 +105,8 @@ static void show_head(const view *v)
 {
     const lg_flow_result *r = v->result;
     char text[200];
-    printf("%s, %s start, %zu variable%s, to T = %g\n", rule(v, text, sizeof text), v->o->start ? "prepared" : "cold",
+    printf("%s%s%s, %s start, %zu variable%s, to T = %g\n", rule(v, text, sizeof text),
+           v->o->like ? ", beside the flow of " : "", v->o->like ? v->o->like : "", v->o->start ? "prepared" : "cold",
            r->variables, r->variables == 1 ? "" : "s", r->time);
     if (r->small > 0)
         printf("curvature at the start %.4g; %s = %.3g, which theory takes for small\n", r->curvature,
@@ -301,9 +305,17 @@ static luge_status work(view *v, lg_flow *f, luge_error *err)
     luge_status st = LUGE_OK;
     const char *name[MODELS];
     lg_flow_result result;
-    char *copy;
-    bool family = !f->sets && !isnan(lg_method_a(f->method, 0));
+    char *copy = NULL;
+    char like[LG_TEXT];
+    bool family = !f->sets && !v->o->like && !isnan(lg_method_a(v->method, 0));
 
+    LG_TRY(cli_method(&f->method, v->method, err));
+    if (v->o->like) {
+        size_t n = strcspn(v->o->like, ":");
+        snprintf(like, sizeof like, "%.*s", (int)n, v->o->like);
+        LG_TRY(cli_method(&f->like, like, err));
+        f->like_set = v->o->like + n + (v->o->like[n] == ':');
+    }
     LG_NEED(copy = lg_copy_text(v->o->models ? v->o->models : family ? defaults : of_any));
     LG_TRY(split_names(copy, name, &f->models, err));
     if (v->o->plot) LG_TRY(cli_plot_check(v->o->plot, err));
@@ -329,7 +341,6 @@ static int run(const void *context, const cli_texts *operands)
                                .seed = (uint64_t)o->seed,
                                .type = LUGE_F64,
                                .threads = (int)o->threads },
-                  .method = o->method,
                   .set = o->set.v,
                   .sets = o->set.n,
                   .momentum = o->momentum,

@@ -1,6 +1,5 @@
 /* Iterates against their flows as h is halved.  SPDX-License-Identifier: MIT */
 #include "experiments/flow.h"
-#include "flows/update.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +52,8 @@ static void node(void *context, double t, const double *u, const double *y, doub
 
 /* ---- what is not given ---- */
 
+static const char *name_of(const lg_flow *f) { return luge_method_text(f->method, LUGE_NAME); }
+
 static bool is_auto(const char *model) { return strcspn(model, ":") == 4 && !strncmp(model, "auto", 4); }
 
 /* The small quantity of all these theorems is h q Λ²: h is the power of two below 1/16 of that.  T is 64 Λ steps of
@@ -86,7 +87,7 @@ static int prepared_order(const lg_flow *f, const lg_field *field)
 typedef struct study {
     const lg_flow *f;
     lg_whole *whole;
-    lg_update *update;
+    lg_update *update, *like; /* whose steps; whose flow, NULL: its own */
     lg_flow_result *result;
     int prepared;
     int64_t done, of;
@@ -115,10 +116,11 @@ static luge_status one_model(study *s, const char *model, lg_flow_line *line, lg
     record r = { path, s->result->variables == 2, false };
     lg_shadow_request q = { .field = lg_whole_field(s->whole),
                             .at = lg_whole_start(s->whole),
-                            .method = f->method,
+                            .method = name_of(f),
                             .momentum = s->result->momentum,
                             .model = model,
                             .update = is_auto(model) ? s->update : NULL,
+                            .like = s->like,
                             .prepared = s->prepared,
                             .time = s->result->time,
                             .solver = f->solver,
@@ -149,7 +151,7 @@ static luge_status begin_line(const study *s, const char *name, lg_flow_line *li
     lg_model *m;
     const lg_field *field = lg_whole_field(s->whole);
     double momentum = s->result->momentum;
-    lg_family family = { field, momentum, lg_method_a(s->f->method, momentum), s->result->lr };
+    lg_family family = { field, momentum, lg_method_a(name_of(s->f), momentum), s->result->lr };
     luge_status st;
 
     if (!is_auto(name) && !s->result->family)
@@ -157,8 +159,8 @@ static luge_status begin_line(const study *s, const char *name, lg_flow_line *li
             err, LUGE_E_NAME,
             "%.40s belongs to methods with fixed momentum and no other settings: heavy_ball, nesterov and sgd; "
             "of %.40s%s there is auto",
-            name, s->f->method, s->f->sets ? " with --set" : "");
-    st = is_auto(name) ? lg_model_of(&m, name, field, s->update, family.h, s->prepared > 0, err)
+            name, name_of(s->f), s->f->sets ? " with --set" : "");
+    st = is_auto(name) ? lg_model_of(&m, name, field, s->like ? s->like : s->update, family.h, s->prepared > 0, err)
                        : lg_model_open(&m, name, &family, err);
     if (st) return st;
     *line = (lg_flow_line){ 0 };
@@ -175,7 +177,7 @@ static luge_status family_limits(study *s, double q, luge_error *err)
     luge_status st;
     const lg_flow *f = s->f;
     double momentum = s->result->momentum, slow = 1 - momentum;
-    lg_family family = { lg_whole_field(s->whole), momentum, lg_method_a(f->method, momentum),
+    lg_family family = { lg_whole_field(s->whole), momentum, lg_method_a(name_of(f), momentum),
                          f->lr > 0 ? f->lr : 1 };
 
     LG_TRY(lg_family_check(&family, err));
@@ -193,16 +195,18 @@ static luge_status other_limits(study *s, luge_error *err)
     luge_status st = LUGE_OK;
     const lg_field *field = lg_whole_field(s->whole);
     const double *x = lg_whole_start(s->whole);
+    lg_update *flow = s->like ? s->like : s->update;
     int power[LG_SLOTS];
     double *v, first = 0, second = 0;
 
     LG_NEED(v = lg_alloc(2 * field->n, sizeof *v));
     LG_TRY(lg_update_flowing(s->update, power, err));
+    if (s->like) LG_TRY(lg_update_flowing(s->like, power, err));
     LG_TRY(field->gradient(field->context, x, v, err));
     if (s->f->prepared) LG_TRY(lg_update_resting(s->update, x[0], v[0], err));
     luge_error none;
-    if (!lg_update_resting(s->update, x[0], v[0], &none) &&
-        !lg_auto_terms(field, s->update, 1, x, v, v + field->n, NULL, &none))
+    if (!lg_update_resting(flow, x[0], v[0], &none) &&
+        !lg_auto_terms(field, flow, 1, x, v, v + field->n, NULL, &none))
         for (size_t i = 0; i < field->n; i++) {
             first = fmax(first, fabs(v[i]));
             second = fmax(second, fabs(v[field->n + i]));
@@ -213,6 +217,21 @@ done:
     return st;
 }
 
+/* "KEY=VALUE,KEY=(V,V)": commas within parentheses part nothing. */
+static luge_status set_each(lg_update *u, const char *text, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    char item[LG_TEXT];
+    while (*text && !st) {
+        int n = 0, deep = 0;
+        for (; text[n] && (deep > 0 || text[n] != ','); n++) deep += (text[n] == '(') - (text[n] == ')');
+        snprintf(item, sizeof item, "%.*s", n, text);
+        st = lg_update_set(u, item, err);
+        text += n + (text[n] == ',');
+    }
+    return st;
+}
+
 static luge_status method_of(study *s, luge_error *err)
 {
     luge_status st;
@@ -220,13 +239,16 @@ static luge_status method_of(study *s, luge_error *err)
     lg_flow_result *r = s->result;
     char text[64];
 
-    LG_TRY(lg_update_open(&s->update, f->method, err));
+    LG_TRY(lg_update_open_method(&s->update, f->method, err));
     snprintf(text, sizeof text, "momentum=%.17g", f->momentum);
     if (!isnan(f->momentum)) LG_TRY(lg_update_set(s->update, text, err));
     for (size_t i = 0; i < f->sets; i++) LG_TRY(lg_update_set(s->update, f->set[i], err));
     r->momentum = lg_update_number(s->update, "momentum");
-    r->family = !f->sets && !isnan(lg_method_a(f->method, r->momentum));
+    r->family = !f->sets && !f->like && !isnan(lg_method_a(name_of(f), r->momentum));
     if (isnan(r->momentum)) r->momentum = lg_update_number(s->update, "beta1");
+    if (!f->like) return LUGE_OK;
+    LG_TRY(lg_update_open_method(&s->like, f->like, err));
+    LG_TRY(set_each(s->like, f->like_set, err));
 done:
     return st;
 }
@@ -270,6 +292,7 @@ luge_status lg_flow_run(const lg_flow *f, lg_flow_result *result, luge_error *er
 done:
     lg_path_free(&path);
     lg_update_close(s.update);
+    lg_update_close(s.like);
     lg_whole_close(s.whole);
     return st;
 }

@@ -3,6 +3,7 @@
 #ifndef LG_FLOW_H
 #define LG_FLOW_H
 #include "analysis/analysis.h"
+#include "flows/update.h"
 #include "problems/problem.h"
 
 /* ---- a problem on all its training rows as one vector of doubles (field.c) ---- */
@@ -35,9 +36,11 @@ void lg_path_free(lg_path *p);
 
 typedef struct lg_flow {
     lg_problem_request problem;
-    const char *method;
+    const luge_method *method;
     const char *const *set; /* its settings, "KEY=VALUE" each */
     size_t sets;
+    const luge_method *like; /* beside the flow of this method; NULL: of its own */
+    const char *like_set;    /* settings of that, "KEY=VALUE,..."               */
     const char *const *model;
     size_t models;
     double momentum; /* of a method that has it; NAN: as it comes */
@@ -63,6 +66,23 @@ typedef struct lg_flow_result {
 /* Within LG_PATHS variables every step is compared; beyond, LG_NODES times of the run. */
 enum { LG_PATHS = 1000, LG_NODES = 8 };
 luge_status lg_flow_run(const lg_flow *flow, lg_flow_result *result, luge_error *err);
+
+/* ---- orders of any method (orders.c) ---- */
+
+/* Settings under which a method forgets within a few steps, so that orders show at step sizes that are no waste:
+ * decays of 0.7, what stands below a root away from zero, some weight decay.  Those that are set already stay. */
+enum { LG_SHORT_SETTINGS = 16 };
+typedef struct lg_short_memory {
+    char text[LG_SHORT_SETTINGS][64];
+    const char *set[LG_SHORT_SETTINGS]; /* "KEY=VALUE" */
+    size_t n;
+} lg_short_memory;
+luge_status lg_short_memory_set(lg_short_memory *m, const char *key, const char *value, luge_error *err);
+luge_status lg_short_memory_of(lg_short_memory *m, const luge_method *method, luge_error *err);
+
+/* The order of a model ("auto:1", "auto:2") from the prepared start, by the errors at h = 2^(1-last) and 2^-last. */
+luge_status lg_pair_order(const lg_whole *w, lg_update *u, const char *model, double time, int last, double *order,
+                          luge_error *err);
 
 /* The problem's value on a grid over the paths' surroundings, and lines of equal value of it: points in order, broken
  * by a NAN pair.  xy is yours: lg_free. */

@@ -37,7 +37,7 @@ static luge_status window_row(const lg_window_row *row, const char *method, lg_v
     lg_flow_line line;
     lg_flow_result result;
     lg_flow f = { .problem = { .spec = "expr:0.5*(1-x)^2+(y-x^2)^2", .at = "-0.5,1", .threads = 1 },
-                  .method = method,
+                  .method = luge_method_find(method),
                   .model = &row->model,
                   .models = 1,
                   .momentum = row->momentum,

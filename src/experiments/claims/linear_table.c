@@ -36,7 +36,7 @@ static luge_status check(const lg_means *means, lg_verdict *v, luge_error *err)
         lg_flow_line line = { 0 };
         lg_flow_result result;
         lg_flow f = { .problem = { .spec = spec, .at = "1,1", .threads = means->threads },
-                      .method = rows[i].method,
+                      .method = luge_method_find(rows[i].method),
                       .model = &rows[i].model,
                       .models = 1,
                       .momentum = 0.9,

@@ -25,7 +25,7 @@ static luge_status check(const lg_means *means, lg_verdict *v, luge_error *err)
                                .data_count = 2,
                                .split = 1000,
                                .threads = means->threads },
-                  .method = "heavy_ball",
+                  .method = luge_method_find("heavy_ball"),
                   .model = models,
                   .models = 2,
                   .momentum = 0.5,
