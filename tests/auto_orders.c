@@ -8,6 +8,7 @@
 #include "files.h"
 #include "flows/update.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static luge_error err;
