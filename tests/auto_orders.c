@@ -1,7 +1,8 @@
 /* Every method of the registry whose formula is smooth shadows the flow that is taken from that formula: its
  * iterates, prepared, are O(h) from V₀ and O(h²) from V₀ + h V₁, on formulas and on a network with real digits.  No
- * method is named but those whose settings must be chosen so that there is a flow.  A momentum term that is dropped,
- * or two decays that are exchanged, cost the second order.  SPDX-License-Identifier: MIT */
+ * method is named but those whose settings must be chosen so that there is a flow.  The steps are those of the
+ * optimizer's loops, the flow that of the formula: a formula that is wrong follows its own flow; auto_flow.c looks
+ * for the right one. SPDX-License-Identifier: MIT */
 #include "check.h"
 /* the header above comes first: it has what cmocka wants */
 #include "experiments/flow.h"
