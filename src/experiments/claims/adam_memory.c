@@ -59,7 +59,7 @@ static luge_status check(const lg_means *means, lg_verdict *v, luge_error *err)
         const char *model = terms ? "auto:2" : "auto:1";
         lg_flow_result result;
         lg_flow f = { .problem = problem,
-                      .method = "adamw",
+                      .method = luge_method_find("adamw"),
                       .set = settings,
                       .sets = 5,
                       .model = &model,
