@@ -6,7 +6,7 @@
  * symmetric product by panels of so many rows, beside the whole product
  *
  * `error` is rms(s^2 - 1) over the singular values; `of_gemm` the rate of the operations that are left, beside that
- * of one large product; `memory` the work in units of the matrix.  Usage: bench_orthogonal [threads | table].
+ * of one large product; `memory` the work in units of the matrix.  Usage: bench_orthogonal [threads].
  * SPDX-License-Identifier: MIT */
 #include "linalg/orthogonal.h"
 #include "measure.h"
@@ -99,6 +99,78 @@ static void large(void *context)
     product(false, SIDE, SIDE, SIDE, c->a, c->b, c->y);
 }
 
+/* ---- products in blocks ---- */
+
+static void square(void *context)
+{
+    contest *c = context;
+    lg_factor x = { c->start, c->m, false }, xt = { c->start, c->m, true };
+    lg_blas_hold held = lg_blas_one_thread();
+    lg_symmetric(LUGE_F32, c->threads, c->m, c->m, x, xt, (lg_blend){ .alpha = 1 }, c->y);
+    lg_blas_restore(held);
+}
+
+static void commuting(void *context)
+{
+    contest *c = context;
+    lg_factor x = { c->start, c->m, false }, a = { c->a, c->m, false };
+    lg_blas_hold held = lg_blas_one_thread();
+    lg_symmetric(LUGE_F32, c->threads, c->m, c->m, x, a, (lg_blend){ .alpha = 1 }, c->y);
+    lg_blas_restore(held);
+}
+
+static void whole(void *context)
+{
+    contest *c = context;
+    lg_blas_hold held = lg_blas_one_thread();
+    lg_gemm(LUGE_F32, c->threads, c->m, c->m, c->m, (lg_factor){ c->start, c->m, false },
+            (lg_factor){ c->a, c->m, false }, false, c->y, c->m);
+    lg_blas_restore(held);
+}
+
+/* start is small beside one I, so that the sum is positive definite. */
+static void inverse(void *context)
+{
+    contest *c = context;
+    lg_blas_hold held = lg_blas_one_thread();
+    if (!lg_inverse(LUGE_F32, c->threads, c->m, c->start, (lg_shifted){ 1, 1e-3 / (double)c->m, 1, 0 }, c->x, c->y))
+        abort();
+    lg_blas_restore(held);
+}
+
+static void of_blas(void *context)
+{
+    contest *c = context;
+    product(false, c->m, c->m, c->m, c->start, c->a, c->y);
+}
+
+static void products(size_t n, int threads)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void *);
+    } ours[] = { { "square", square }, { "commuting", commuting }, { "product", whole }, { "inverse", inverse } };
+    float *start = room(n * n, sizeof *start);
+    contest c = { .m = n, .n = n, .threads = threads, .start = start };
+    double t[2];
+
+    c.x = room(n * n, sizeof *c.x);
+    c.y = room(n * n, sizeof *c.y);
+    c.a = room(n * n, sizeof *c.a);
+    for (size_t i = 0; i < n * n; i++) start[i] = c.a[i] = (float)lg_uniform(1, 0, i);
+    printf("{\"bench\":\"products\",\"n\":%zu,\"threads\":%d", n, threads);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        compare(ours[i].run, &c, of_blas, &c, 1, t);
+        printf(",\"%s\":%.3f", ours[i].name, t[0] / t[1]);
+    }
+    printf("}\n");
+    fflush(stdout);
+    lg_free(start);
+    lg_free(c.x);
+    lg_free(c.y);
+    lg_free(c.a);
+}
+
 static void run(const char *name, contest *c, const lg_polynomial *against, const char *other)
 {
     contest plainly = *c;
@@ -141,8 +213,8 @@ static void shape(size_t m, size_t n, int threads)
     c.a = room(most, sizeof *c.a);
     c.b = room(most, sizeof *c.b);
     run("muon", &c, &keller, "keller 5, three products");
-    c.error = 1e-2;
-    run("polar 1e-2", &c, &keller, "keller 5, three products");
+    c.error = 5e-2;
+    run("polar 5e-2", &c, &keller, "keller 5, three products");
     c.error = 1e-6;
     run("polar 1e-6", &c, &keller, "keller 5, three products");
     run("polar 1e-6", &c, &minimax, "polar express 8, three products");
@@ -166,6 +238,7 @@ int main(int argc, char **argv)
            openblas_get_corename ? openblas_get_corename() : "unknown", threads);
     omp_set_num_threads(threads);
     blas_threads(threads);
+    for (size_t n = 256; n <= 1024; n += 256) products(n, threads);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) shape(shapes[i][0], shapes[i][1], threads);
     return 0;
 }

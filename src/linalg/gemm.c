@@ -39,7 +39,7 @@ typedef struct product {
  * reach 0.93, and no more than 1024 columns keep what is copied in cache. */
 static size_t rows_of(size_t m)
 {
-    size_t pairs = (m + 767) / 768;
+    size_t pairs = (m + 1023) / 1024;
     return m < 4 * LG_GEMM_ROWS ? LG_GEMM_ROWS : (m + 2 * pairs - 1) / (2 * pairs);
 }
 static size_t columns_of(size_t m, size_t n) { return m < 4 * LG_GEMM_ROWS || n <= 1024 ? n : 1024; }

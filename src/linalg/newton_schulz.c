@@ -3,7 +3,7 @@
  * X form: the Gram matrix anew in each step, one triangle of it and of its square, one full product.
  * Gram form: only small matrices move, Q and R; with H = a I + b R + c R^2 a step is Q = Q H, R = H R H, and O = Q X
  * at the end.  All of them are polynomials of the same R, so they commute and one triangle is enough.  Rounding of R
- * is amplified by a^2 a step: X is brought up to date every few steps. (Gram form: J.
+ * is amplified by a^2 a step: X is brought up to date before that shows. (Gram form: J.
  * Zhang, N. Amsel, B. Chen, T. Dao 2026.)  SPDX-License-Identifier: MIT */
 #include "linalg/orthogonal.h"
 #include "linalg/sides.h"
@@ -12,9 +12,6 @@
 /* The Gram form from this ratio of the sides on, as below it needs more memory than three matrices, and for short
  * sides of so many numbers, as below it only makes more calls. */
 enum { GRAM_RATIO = 2, GRAM_LEAST = 64 };
-
-/* Steps between products with X: five steps need one restart in f32 and none in f64. */
-static int run_length(luge_type type) { return type == LUGE_F32 ? 3 : 5; }
 
 typedef struct iteration {
     lg_sides d;
@@ -38,6 +35,20 @@ bool lg_newton_schulz_work(luge_type type, size_t rows, size_t columns, size_t *
 static const double *triple(const lg_polynomial *p, int step)
 {
     return p->abc.v + 3 * (3 * step < p->abc.n ? step : p->abc.n / 3 - 1);
+}
+
+/* The end of the run of steps that begins at k.  Each step but the last of a run amplifies the rounding of R by its
+ * a^2: a run ends where the product would pass this bound.  Keller's five steps are one run in f32 (error some 1e-4
+ * at a condition of 1e6, beside 0.3 of the polynomial itself); five minimax steps begin anew after the fourth. */
+static int end_of_run(luge_type type, const lg_polynomial *p, int k)
+{
+    double most = type == LUGE_F32 ? 3e4 : 1e6, amplified = 1;
+    while (++k < p->steps) {
+        double a = triple(p, k - 1)[0];
+        amplified *= a * a;
+        if (amplified > most) break;
+    }
+    return k;
 }
 
 static void apply(iteration *it, const void *q)
@@ -75,7 +86,7 @@ luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t co
     iteration it = { .d = lg_sides_of(type, threads, rows, columns), .p = p, .x = x };
     lg_scaled norm = lg_norm_scaled(type, threads, rows * columns, x);
     bool gram = in_gram_form(&it.d);
-    int run = gram ? run_length(type) : 1, products = (p->steps + run - 1) / run;
+    int products = gram ? 0 : p->steps;
     double by = p->factor * norm.norm, eps = ldexp(p->eps, -norm.exponent);
     size_t s2 = it.d.s * it.d.s, size = lg_size(type);
 
@@ -83,15 +94,17 @@ luge_status lg_newton_schulz(luge_type type, int threads, size_t rows, size_t co
         return lg_fail(err, LUGE_E_NUMERIC, "orthogonalization of a %zu x %zu matrix: a number is not finite", rows,
                        columns);
     if (norm.norm == 0) return LUGE_OK;
+    for (int k = 0; gram && k < p->steps; k = end_of_run(type, p, k)) products++;
     it.y = lg_work_take(&work, it.d.s * it.d.l, size);
     it.m.r = lg_work_take(&work, s2, size);
     it.m.h = lg_work_take(&work, s2, size);
     if (gram) it.m.q = lg_work_take(&work, s2, size), it.m.t = lg_work_take(&work, s2, size);
     if (products % 2) lg_exchange(&it.x, &it.y); /* so that the last product lands in x */
     lg_scale(type, threads, rows * columns, x, norm.exponent, 1 / (p->largest ? fmax(by, eps) : by + eps), it.x);
-    for (int k = 0; k < p->steps; k += run) {
+    for (int k = 0, end; k < p->steps; k = end) {
+        end = gram ? end_of_run(type, p, k) : k + 1;
         if (gram)
-            steps_gram(&it, k, k + run < p->steps ? k + run : p->steps);
+            steps_gram(&it, k, end);
         else
             step_x(&it, triple(p, k));
     }

@@ -23,7 +23,7 @@ enum { SQUARE = 16 };
 /* ---- products ---- */
 
 /* The side of a tile: large tiles run at BLAS's full rate, and two in each direction make one of GEMM that costs what
- * the two of SYRK together cost.  A function of n alone, as `bench_orthogonal table` measured it. */
+ * the two of SYRK together cost.  A function of n alone; `bench_orthogonal` measures what it makes of it. */
 static size_t tile_of(size_t n)
 {
     size_t pairs = (n + 1023) / 1024;
