@@ -21,7 +21,8 @@ luge_status lg_short_memory_of(lg_short_memory *m, const luge_method *method, lu
     luge_status st = LUGE_OK;
     luge_row row;
     for (size_t i = 0; luge_method_row(method, LUGE_PARAMETERS, i, &row); i++) {
-        bool decays = strchr("[(", *row.range) && !strncmp(row.range + 1, "0,1", 3) && atof(row.value) > 0.8;
+        bool decays = strspn(row.range, "[(") == 1 && !strncmp(row.range + 1, "0,1", 3) && strlen(row.range) == 5 &&
+                      atof(row.value) > 0.8;
         bool real = !strcmp(row.kind, "real"), given = false;
         const char *value = NULL;
         for (size_t j = 0; j < m->n; j++) given = given || !strncmp(m->text[j], row.name, strlen(row.name));

@@ -122,6 +122,7 @@ static luge_status alone(const lg_update *u, const lg_shape *shape, luge_error *
 }
 
 static const lg_shape shape = { .name = "", .ndim = 1, .shape = { 1 }, .n = 1 };
+static const lg_shape matrix = { .name = "", .ndim = 2, .shape = { 4, 4 }, .n = 16 };
 
 /* Looks at the settings once; k = infinity says which slots there are. */
 static luge_status look(lg_update *u, luge_error *err)
@@ -132,6 +133,7 @@ static luge_status look(lg_update *u, luge_error *err)
 
     LG_TRY(lg_plan_check(u->opt, err));
     LG_TRY(alone(u, &shape, err));
+    LG_TRY(alone(u, &matrix, err));
     u->m->counts(u->g->h, HUGE_VAL, &shape, counts, inputs);
     u->slots = 0;
     for (int i = 0; u->m->slot[i].name; first += (size_t)u->m->slot[i++].most)
