@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The pages of the methods, docs/methods.md and docs/methods/NAME.md, as the program prints them.
+"""The pages of the methods, docs/methods.md and docs/methods/NAME.md, as the program prints them, and docs/evidence.md.
 
     pages.py PROGRAM            write them, and remove those of methods that are gone
     pages.py PROGRAM --check    only compare; status 1 where a page differs, is missing or is left over
@@ -13,13 +13,38 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
+EVIDENCE = """# Evidence
+
+What shows each method to be the one whose name it bears. *authors*: their released code was run on recorded gradients;
+*library*: a widely used library's was. `luge replay` gives the parameters of such a recording to the tolerance that stands in
+its file. *reference*: an independent reference, written from the paper in another form, in long double; every method has one,
+and it fails when a single token of the formula is changed (`tools/mutate.py`).
+
+| method | kind | authors | library | reference |
+|---|---|---|---|---|
+"""
+
+
+def evidence(methods):
+    """The table of all methods' evidence."""
+    text = EVIDENCE
+    for method in methods:
+        of = lambda tier: "<br>".join(f"`{row['source']}`" for row in method["evidence"] if row["tier"] == tier)
+        text += (f"| [`{method['name']}`](methods/{method['name']}.md) | {method['kind']} | {of('authors')} | {of('library')} |"
+                 f" {of('reference')} |\n")
+    tiers = [{row["tier"] for row in method["evidence"]} for method in methods]
+    return text + (f"\n{len(methods)} names: {sum('authors' in t for t in tiers)} with authors' code, "
+                   f"{sum('library' in t for t in tiers)} with a library's, {sum('reference' in t for t in tiers)} with a reference.\n")
+
+
 def pages(program):
     """Yields (path, text)."""
     run = lambda *arguments: subprocess.run([program, "methods", *arguments], check=True, stdout=subprocess.PIPE,
                                             text=True, encoding="utf-8").stdout
     yield DOCS / "methods.md", run("--markdown")
-    for line in run("--json").splitlines():
-        name = json.loads(line)["name"]
+    methods = [json.loads(line) for line in run("--json").splitlines()]
+    yield DOCS / "evidence.md", evidence(methods)
+    for name in (method["name"] for method in methods):
         yield DOCS / "methods" / f"{name}.md", run(name, "--markdown")
 
 

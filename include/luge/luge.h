@@ -65,14 +65,16 @@ typedef enum luge_text {
     LUGE_KIND       /* "element-wise", "by row", "by tensor" or "global": how far its sums reach */
 } luge_text;
 
-typedef enum luge_table { LUGE_PARAMETERS, LUGE_SLOTS, LUGE_INPUTS, LUGE_EVIDENCE } luge_table;
+typedef enum luge_table { LUGE_PARAMETERS, LUGE_SLOTS, LUGE_INPUTS, LUGE_EVIDENCE, LUGE_EXAMPLE } luge_table;
 
 /* One row of a table of a method; static.
  *            name      kind                                    value            range    text
  * PARAMETERS lr        real rate int bool word list maybe      default          allowed  meaning
  * SLOTS      exp_avg   state, scratch, or block                start            ""       meaning
  * INPUTS     loss      ""                                      ""               ""       meaning
- * EVIDENCE   adamw     authors, library or reference           what was run     ""       ""            */
+ * EVIDENCE   adamw     authors, library or reference           what was run     ""       ""
+ * EXAMPLE    lion      ""                                      "key=value ..."  ""       why it is not for it
+ * EXAMPLE has one row: settings with which the method learns to tell handwritten digits (luge methods NAME). */
 typedef struct luge_row {
     const char *name, *kind, *range, *text;
     char value[256];

@@ -75,6 +75,28 @@ static double bytes_per_parameter(const luge_method *method)
     return good ? (double)bytes / (double)(shape[0] * shape[1]) : (double)NAN;
 }
 
+/* ---- the example: digits ---- */
+
+enum { COMMAND = 600 };
+
+/* The command whose run reaches what tools/digits.py asks for; false: the method is not for it, as row->text says. */
+static bool example(const luge_method *method, char *command, size_t size, luge_row *row)
+{
+    size_t n;
+    luge_method_row(method, LUGE_EXAMPLE, 0, row);
+    n = (size_t)snprintf(command, size,
+                         "luge train --problem softmax --data images=t10k-images-idx3-ubyte.gz "
+                         "--data labels=t10k-labels-idx1-ubyte.gz --method %s",
+                         luge_method_text(method, LUGE_NAME));
+    for (const char *p = row->value; *p && n < size;) {
+        size_t length = strcspn(p, " ");
+        n += (size_t)snprintf(command + n, size - n, " --set %.*s", (int)length, p);
+        p += length + strspn(p + length, " ");
+    }
+    if (n < size) snprintf(command + n, size - n, " --batch 64 --epochs 3 --threads 1");
+    return !*row->text;
+}
+
 /* ---- JSON ---- */
 
 static json_t *rows_json(const luge_method *method, const struct section *s)
@@ -99,12 +121,17 @@ static bool method_json(const luge_method *method)
                   { "reference", LUGE_REFERENCE }, { "base", LUGE_BASE },   { "fixed", LUGE_FIXED },
                   { "formula", LUGE_FORMULA } };
     json_t *object = json_object();
+    char command[COMMAND];
+    luge_row row;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         json_object_set_new(object, texts[i].key, json_string(luge_method_text(method, texts[i].text)));
     json_object_set_new(object, "bytes_per_parameter", cli_json_number(bytes_per_parameter(method)));
     for (size_t i = 0; i < SECTIONS; i++)
         json_object_set_new(object, sections[i].key, rows_json(method, &sections[i]));
+    bool can = example(method, command, sizeof command, &row);
+    json_object_set_new(object, "example", can ? json_string(command) : json_null());
+    json_object_set_new(object, "no_example", can ? json_null() : json_string(row.text));
     return cli_json_line(object);
 }
 
@@ -198,6 +225,33 @@ static void alias_line(const luge_method *method, bool links)
         printf("%s is %s with %s\n", name_of(method), base, fixed);
 }
 
+static void example_text(const luge_method *method)
+{
+    char command[COMMAND];
+    luge_row row;
+    bool can = example(method, command, sizeof command, &row);
+    printf("\nOn handwritten digits\n  ");
+    if (can)
+        printf("%s\n", command);
+    else
+        printf("not for it: %s\n", row.text);
+}
+
+static void example_markdown(const luge_method *method)
+{
+    char command[COMMAND];
+    luge_row row;
+    bool can = example(method, command, sizeof command, &row);
+    printf("\n## On handwritten digits\n\n");
+    if (!can)
+        printf("Not for it: %s.\n", row.text);
+    else
+        printf("```sh\n%s\n```\n\nIn the folder of the data this comes to at least 0.88 of the digits told right; a "
+               "test runs "
+               "it.\n",
+               command);
+}
+
 static void method_text(const luge_method *method)
 {
     char text[32];
@@ -207,6 +261,7 @@ static void method_text(const luge_method *method)
     printf("%s, %s bytes of state for a parameter in f32\n\n%s\n", luge_method_text(method, LUGE_KIND),
            cli_digits(text, bytes_per_parameter(method), 4), luge_method_text(method, LUGE_FORMULA));
     for (size_t i = 0; i < SECTIONS; i++) section_text(method, &sections[i]);
+    example_text(method);
 }
 
 static void aliases_markdown(const luge_method *method)
@@ -255,6 +310,7 @@ void cli_method_page(const luge_method *method)
     printf("\n\n```text\n%s\n```\n", luge_method_text(method, LUGE_FORMULA));
     for (size_t i = 0; i < SECTIONS; i++) section_markdown(method, &sections[i]);
     evidence_markdown(method);
+    example_markdown(method);
     aliases_markdown(method);
 }
 

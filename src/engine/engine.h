@@ -45,6 +45,9 @@ typedef struct lg_scalar {
 typedef struct lg_evidence {
     const char *name, *tier, *source;
 } lg_evidence;
+typedef struct lg_example {
+    const char *name, *settings, *why_not;
+} lg_example;
 
 /* One tensor, as kernels and THEN see it. */
 typedef struct lg_data {
@@ -96,6 +99,7 @@ struct lg_method {
     const lg_scalar *input, *memory, *own;
     const lg_sum *sum;
     const lg_evidence *evidence;
+    const lg_example *digits;
     const char *const *pass, *loss;  /* loss: what it is to the method, "" to others; the last of its memory */
     lg_kernel *const *const *kernel; /* [level][luge_type]; NULL: this build has no loops for that level */
     size_t hyper_size, coef_size, memory_size, own_size, unit_size;

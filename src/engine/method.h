@@ -20,6 +20,7 @@
  *   RESULTS   (name)                                            r->name, per row: THEN writes, loops read
  *   ALIASES   (name, title, fixed, defaults, paper)             a further method, without a formula
  *   EVIDENCE  (name, tier, source)                              what proves the method, or an alias, to be itself
+ *   DIGITS    (name, "key=value ...", why not)                  settings with which it learns to tell digits; no row: its own
  *   SMOOTH    "a method with its settings"                      one like it without signs, maxima or sums, if there is
  *
  * WORK, where it is defined, is how many bytes THEN needs for a tensor t (on h, t and type): a method with it calls BLAS.
@@ -64,6 +65,9 @@
 #endif
 #ifndef EVIDENCE
 #  define EVIDENCE(_)
+#endif
+#ifndef DIGITS
+#  define DIGITS(_)
 #endif
 #ifndef MEASURES
 #  define MEASURES(_)

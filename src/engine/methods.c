@@ -101,6 +101,16 @@ static int evidence_row(const luge_method *e, size_t i, luge_row *row)
     return 0;
 }
 
+/* One row always. */
+static int example_row(const luge_method *e, size_t i, luge_row *row)
+{
+    if (i) return 0;
+    for (const lg_example *x = e->method->digits; x->name; x++)
+        if (!strcmp(x->name, e->name))
+            return fill(row, x->name, "", x->settings, strlen(x->settings), "", x->why_not);
+    return fill(row, e->name, "", "", 0, "", "");
+}
+
 static int slot_row(const luge_method *e, size_t i, luge_row *row)
 {
     for (const lg_slot *s = e->method->slot; s->name; s++)
@@ -127,6 +137,7 @@ int luge_method_row(const luge_method *e, luge_table table, size_t i, luge_row *
     case LUGE_SLOTS: return slot_row(e, i, row);
     case LUGE_INPUTS: return input_row(e, i, row);
     case LUGE_EVIDENCE: return evidence_row(e, i, row);
+    case LUGE_EXAMPLE: return example_row(e, i, row);
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 /* What methods need beyond gradients, made from a problem in training: estimates of curvature, and gradients and
  * products at parameters of the step before, which are kept.  A checkpoint has those as tensors before.NAME of a
- * group of their own, which never gets gradients; so a resumed run goes on to the same bits. SPDX-License-Identifier:
- * MIT */
+ * group of their own, which never gets gradients; so a resumed run goes on to the same bits.
+ *
+ * SPDX-License-Identifier: MIT */
 #include "experiments/train.h"
 #include <string.h>
 
@@ -186,7 +187,7 @@ luge_status lg_supply_open(lg_supply *s, lg_problem *problem, luge_optimizer *op
     LG_TRY(lg_arrays(problem, s->storage, &s->before, err));
     LG_TRY(lg_arrays(problem, s->storage, &s->now, err));
     copy(s, s->before, x);
-    LG_TRY(luge_group(opt, luge_method_text(method, LUGE_NAME), &group, err));
+    LG_TRY(luge_group_method(opt, method, &group, err));
     for (size_t i = 0; i < lg_problem_tensors(problem); i++) {
         const lg_shape *t = lg_problem_tensor(problem, i);
         snprintf(name, sizeof name, "before.%.180s", t->name);

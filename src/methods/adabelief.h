@@ -36,6 +36,7 @@
     _(exp_avg_var,     1,       0, update, "second moment s about m") \
     _(max_exp_avg_var, largest, 0, update, "largest s so far")
 #define COEFS(_) _(couple) _(b1) _(a1) _(b2) _(a2) _(floor) _(step) _(root) _(eps) _(keep)
+#define DIGITS(_) _(adabelief, "lr=3e-3", "")
 #define EVIDENCE(_) \
     _(adabelief, authors,   "juntang-zhuang/Adabelief-Optimizer@2855178:pypi_packages/adabelief_pytorch0.2.1") \
     _(adabelief, reference, "tests/methods/adabelief.c")

@@ -26,6 +26,7 @@
 #define COEFS(_)    _(b1) _(a1) _(b2) _(a2) _(factor) _(step) _(keep)
 #define MEASURES(_) _(mask, LG_TENSOR, 1)
 #define SUMS(_)     _(mask, add, weight)
+#define DIGITS(_) _(c_lion, "lr=1e-3", "")
 #define EVIDENCE(_) \
     _(c_lion, authors,   "kyleliang919/C-Optim@2c0517c:c_lion.py") \
     _(c_lion, library,   "lucidrains/lion-pytorch@6a74fdc:lion_pytorch/cautious_lion.py") \

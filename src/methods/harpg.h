@@ -33,6 +33,9 @@
 #define SUMS(_)     _(size, add, dd)
 #define ALIASES(_)  _(n_harpg, "Normalized Hessian-corrected momentum", "normalized=true", "lr_power=1", \
                       "Fatkhullin et al., ICML 2023, arXiv:2302.01734")
+#define DIGITS(_) \
+    _(harpg, "lr=0.3 lr_power=0 power=0.8", "") \
+    _(n_harpg, "lr=0.03 lr_power=0 power=0.6", "")
 #define EVIDENCE(_) \
     _(harpg,   reference, "tests/methods/harpg.c") \
     _(n_harpg, reference, "tests/methods/harpg.c")

@@ -34,6 +34,10 @@
 #define ALIASES(_) \
     _(sgd,      "Gradient descent",  "momentum=0 nesterov=false", "", "Cauchy 1847") \
     _(nesterov, "Nesterov momentum", "nesterov=true", "", "Nesterov 1983; Sutskever et al., ICML 2013")
+#define DIGITS(_) \
+    _(heavy_ball, "lr=0.01", "") \
+    _(nesterov, "lr=0.01", "") \
+    _(sgd, "lr=0.1", "")
 #define EVIDENCE(_) \
     _(heavy_ball, library,   "torch.optim 1.13.1: SGD") \
     _(nesterov,   library,   "torch.optim 1.13.1: SGD") \

@@ -33,6 +33,9 @@
 #define MEASURES(_) _(size, LG_ALL, h->normalized)
 #define SUMS(_)     _(size, add, dd)
 #define ALIASES(_)  _(nigt, "Normalized IGT", "normalized=true", "lr_power=1", "Cutkosky & Mehta, ICML 2020, arXiv:2002.03305")
+#define DIGITS(_) \
+    _(igt, "lr=0.1", "") \
+    _(nigt, "lr=0.1 lr_power=0", "")
 #define EVIDENCE(_) \
     _(igt,  reference, "tests/methods/igt.c") \
     _(nigt, reference, "tests/methods/igt.c")

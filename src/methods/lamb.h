@@ -40,6 +40,7 @@
     _(clip,  LG_ALL,    h->max_grad_norm > 0 && LG_NONE(h->weight_norm_clamp)) \
     _(norms, LG_TENSOR, 1)
 #define SUMS(_) _(clip, add, gg) _(norms, add, xx) _(norms, add, uu)
+#define DIGITS(_) _(lamb, "lr=0.01", "")
 #define EVIDENCE(_) \
     _(lamb, library,   "huggingface/pytorch-image-models@aa4b585:timm/optim/lamb.py") \
     _(lamb, library,   "cybertronai/pytorch-lamb@d3ab8dc:pytorch_lamb/lamb.py") \

@@ -21,6 +21,7 @@
     _(real, weight_decay, 0,    "[0,inf)", "decoupled decay λ")
 #define SLOTS(_) _(exp_avg, 1, 0, update, "momentum m")
 #define COEFS(_) _(b1) _(a1) _(b2) _(a2) _(lr) _(keep)
+#define DIGITS(_) _(lion, "lr=1e-3", "")
 #define EVIDENCE(_) \
     _(lion, authors,   "google/automl@6a54c87:lion/lion_pytorch.py") \
     _(lion, reference, "tests/methods/lion.c")

@@ -43,6 +43,7 @@
     _(rows, LG_ROWS,   h->kernel == WORD(kernel, row_l2))
 #define SUMS(_)     _(peak, max, most) _(size, add, all) _(rows, add, uu)
 #define RESULTS(_)  _(length)
+#define DIGITS(_) _(lion_k, "lr=1e-3", "")
 #define EVIDENCE(_) _(lion_k, reference, "tests/methods/lion_k.c")
 #define SMOOTH      "kernel=pseudo_huber, which is the sign for a small kernel_param, or kernel=half_squared_l2"
 #include "engine/method.h"

@@ -31,6 +31,7 @@
 #define MEASURES(_) _(norm, LG_ROWS, 1)
 #define SUMS(_)     _(norm, add, size)
 #define RESULTS(_)  _(length)
+#define DIGITS(_) _(mi_fgsm, "", "it is an attack, which goes up the loss of an input")
 #define EVIDENCE(_) _(mi_fgsm, reference, "tests/methods/mi_fgsm.c")
 #include "engine/method.h"
 

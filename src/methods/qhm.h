@@ -28,6 +28,7 @@
     _(word, weight_decay_type, grad,  (grad, direct), "coupled or decoupled")
 #define SLOTS(_) _(momentum_buffer, 1, 0, update, "momentum m, a mean")
 #define COEFS(_) _(couple) _(keep) _(b) _(a) _(on_g) _(on_m)
+#define DIGITS(_) _(qhm, "lr=2", "")
 #define EVIDENCE(_) \
     _(qhm, authors,   "facebookresearch/qhoptim@e81dea3:qhoptim/pyt/qhm.py") \
     _(qhm, reference, "tests/methods/qhm.c")

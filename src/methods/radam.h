@@ -33,6 +33,7 @@
     _(exp_avg,    1, 0, update, "first moment m") \
     _(exp_avg_sq, 1, 0, update, "second raw moment v")
 #define COEFS(_) _(couple) _(b1) _(a1) _(b2) _(a2) _(step) _(root) _(eps) _(keep)
+#define DIGITS(_) _(radam, "lr=1e-2", "")
 #define EVIDENCE(_) \
     _(radam, authors,   "LiyuanLucasLiu/RAdam@d9fd30a:radam/radam.py") \
     _(radam, library,   "torch.optim 1.13.1: RAdam") \

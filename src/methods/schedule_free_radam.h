@@ -34,6 +34,7 @@
     _(exp_avg_sq, 1, 0, update, "second raw moment v")
 #define MEMORY(_) _(lr_max, 0, "largest step size so far") _(weight_sum, 0, "Σ w")
 #define COEFS(_)  _(b2) _(a2) _(rc2) _(root) _(eps) _(decay) _(lr) _(a) _(lr_y) _(on_y) _(on_z)
+#define DIGITS(_) _(schedule_free_radam, "lr=1e-2", "")
 #define EVIDENCE(_) \
     _(schedule_free_radam, authors,   "facebookresearch/schedule_free@70785b5:schedulefree/radam_schedulefree.py") \
     _(schedule_free_radam, reference, "tests/methods/schedule_free_radam.c")

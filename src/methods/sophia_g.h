@@ -32,6 +32,7 @@
     _(hessian, 1, 0, refresh ? update : never, "curvature h")
 #define INPUTS(_) _(hess_grad, refresh, "gradient of the loss with labels drawn from the model, every hessian_interval steps")
 #define COEFS(_)  _(b1) _(a1) _(b2) _(a2) _(scale) _(eps) _(lr) _(keep)
+#define DIGITS(_) _(sophia_g, "lr=1e-3 batch_size=64", "")
 #define EVIDENCE(_) \
     _(sophia_g, authors,   "Liuhong99/Sophia@a7e1572:sophia.py") \
     _(sophia_g, reference, "tests/methods/sophia_g.c")

@@ -31,6 +31,7 @@
     _(hessian, 1, 0, refresh ? update : never, "curvature h")
 #define INPUTS(_) _(hutchinson, refresh, "z times the Hessian times z, coordinate by coordinate, every hessian_interval steps")
 #define COEFS(_)  _(b1) _(a1) _(b2) _(a2) _(gamma) _(eps) _(rc1) _(most) _(least) _(lr) _(keep)
+#define DIGITS(_) _(sophia_h, "lr=1e-3", "")
 #define EVIDENCE(_) _(sophia_h, reference, "tests/methods/sophia_h.c")
 #include "engine/method.h"
 

@@ -24,6 +24,7 @@
 #define RULES(_) _(h->m <= h->L, "m, the least eigenvalue, must be at most L")
 #define SLOTS(_) _(momentum_buffer, 1, 0, update, "velocity v, in units of the parameter")
 #define COEFS(_) _(alpha) _(beta) _(gamma) _(ahead) _(out)
+#define DIGITS(_) _(triple_momentum, "L=100 m=1", "")
 #define EVIDENCE(_) \
     _(triple_momentum, authors,   "facebookresearch/qhoptim@e81dea3:qhoptim/pyt/qhm.py, from_robust_momentum") \
     _(triple_momentum, reference, "tests/methods/triple_momentum.c")
