@@ -153,6 +153,59 @@ static void equal_betas_split_the_second_moment(void **state)
     CHECK_END();
 }
 
+/* -ln N(g; m, s) + κ KL(N(m', s') | N(m, s)), up to a constant: how badly a normal law with the new mean and variance
+ * explains the gradient, and how far it is from the old one. */
+static long double surprise(long double m, long double s, long double g, long double m1, long double s1,
+                            long double kappa)
+{
+    return logl(s) / 2 + (g - m) * (g - m) / (2 * s) + kappa * (logl(s) / 2 + (s1 + (m1 - m) * (m1 - m)) / (2 * s));
+}
+
+/* β₁ = β₂ = β without corrections: m and s = v - m² are those of the least surprise with κ = β / (1-β), so that Adam
+ * keeps a normal law of the gradient by variational inference (Orvieto & Gower 2025, theorem 4.1).  The least is
+ * found where both sides are higher by the same, δ² curvature against δ³ of what is left. */
+static void equal_betas_are_variational_inference(void **state)
+{
+    static const char *const settings[] = { "beta1=0.9 beta2=0.9 bias_correction=false",
+                                            "beta1=0.5 beta2=0.5 bias_correction=false" };
+    static record r;
+    luge_error err;
+    size_t checked = 0;
+    (void)state;
+    record_make(&r, 3, .01, -2, 1, false);
+    for (int n = 0; n < 2; n++) {
+        luge_optimizer *opt = open_method("adam", settings[n]);
+        double x[COORDINATES];
+        long double m[COORDINATES] = { 0 }, s[COORDINATES] = { 0 }, beta = n ? .5L : .9, d = 1e-3L;
+        memcpy(x, r.x0, sizeof x);
+        MUST(luge_add(opt, 0, "x", LUGE_F64, x, 1, (size_t[]){ COORDINATES }, &err));
+        for (int t = 1; t <= STEPS; t++) {
+            const void *grad = r.g[t];
+            MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
+            const double *first = luge_state(opt, 0, "exp_avg", 0), *second = luge_state(opt, 0, "exp_avg_sq", 0);
+            for (int i = 0; i < COORDINATES; i++) {
+                long double m1 = m[i], s1 = s[i], g = r.g[t][i], kappa = beta / (1 - beta);
+                m[i] = first[i];
+                s[i] = second[i] - m[i] * m[i];
+                if (s1 <= 1e-6L * second[i]) continue; /* the law before has no width */
+                long double least = surprise(m[i], s[i], g, m1, s1, kappa);
+                for (int along = 0; along < 2; along++) {
+                    long double step = along ? 0 : d * sqrtl(s[i]), factor = along ? expl(d) : 1;
+                    long double up = surprise(m[i] + step, s[i] * factor, g, m1, s1, kappa) - least;
+                    long double down = surprise(m[i] - step, s[i] / factor, g, m1, s1, kappa) - least;
+                    CHECK(up > 0 && down > 0 && fabsl(up - down) <= d * (up + down),
+                          "%s: step %d, coordinate %d, along %s: %Lg and %Lg", settings[n], t, i, along ? "s" : "m",
+                          up, down);
+                    checked++;
+                }
+            }
+        }
+        luge_free(opt);
+    }
+    CHECK(checked > 2000, "only %zu", checked);
+    CHECK_END();
+}
+
 /* ---- limits ---- */
 
 static double constant[FEW] = { 3, -1e-6, 1e-3, 1e-9 };
@@ -275,6 +328,7 @@ int main(void)
         cmocka_unit_test(eps_hat_is_the_folded_form),
         cmocka_unit_test(decoupled_decay_follows_its_closed_form),
         cmocka_unit_test(equal_betas_split_the_second_moment),
+        cmocka_unit_test(equal_betas_are_variational_inference),
         cmocka_unit_test(constant_gradient),
         cmocka_unit_test(without_memory_is_sign_descent),
         cmocka_unit_test(zero_gradients),

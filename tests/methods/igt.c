@@ -121,7 +121,11 @@ static void limits_and_refusals(void **state)
     given[0] = 3, given[1] = given[2] = 0, given[3] = -4;
     descend("nigt", "lr=0.5 weight=1 power=0", few, 1, as_given, see_last, x);
     CHECK(fabs(x[0] - .7) < 1e-15 && fabs(x[3] - 1.15) < 1e-15, "a normalized step to %.17g, %.17g", x[0], x[3]);
-    given[1] = (double)NAN;
+    const double zero[FEW] = { 0 };
+    for (int i = 0; i < FEW; i++) given[i] = 1e-200; /* squares that vanish: no length, no step */
+    descend("nigt", "lr=0.5", zero, 2, as_given, see_last, y);
+    CHECK(y[0] == 0 && y[3] == 0, "a step without length to %g", y[0]);
+    given[0] = 3, given[1] = (double)NAN;
     descend("nigt", "", few, 1, as_given, see_last, y);
     CHECK(isnan(y[0]) && isnan(y[1]), "a NaN is hidden by the norm: %g", y[0]);
     constants_have_a_limit("igt", "power=0");

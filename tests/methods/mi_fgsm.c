@@ -106,6 +106,8 @@ static void limits_and_refusals(void **state)
     stays_without_gradients("mi_fgsm", "");
     descend("mi_fgsm", "low=0 high=0.6", few, 1, as_given, see_last, x); /* the input itself is outside of the box */
     CHECK(x[0] == .6 && x[1] == 0 && x[2] == .5 && x[3] == .6, "%g %g %g %g", x[0], x[1], x[2], x[3]);
+    descend("mi_fgsm", "low=0.25 high=0.25", few, 1, as_given, see_last, x);
+    CHECK(x[0] == .25 && x[1] == .25 && x[2] == .25 && x[3] == .25, "%g %g %g %g", x[0], x[1], x[2], x[3]);
     given[0] = (double)NAN;
     descend("mi_fgsm", "low=0 high=1", few, 1, as_given, see_last, x);
     CHECK(isnan(x[0]), "a NaN is cut to %g", x[0]);
