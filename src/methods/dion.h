@@ -37,6 +37,7 @@
 #define COEFS(_)    FALLBACK_COEFS(_)
 #define MEASURES(_) _(momentum, LG_TENSOR, IS_MATRIX)
 #define WORK        (IS_MATRIX ? lg_desk_bytes(3.0 * (double)t->n + 2.0 * (double)RANK * (double)(ROWS + COLUMNS), 8) + lg_orthonormal_bytes(ROWS, RANK) : 0)
+#define DIGITS(_) _(dion, "lr=0.1", "")
 #define EVIDENCE(_) \
     _(dion, authors,   "microsoft/dion@0a059a4:dion/dion_simple.py") \
     _(dion, reference, "tests/methods/dion.c")

@@ -45,6 +45,7 @@
 #define WORK        (IS_MATRIX ? lg_desk_bytes(9.0 * (double)t->n + FACTOR_OF(ROWS) + FACTOR_OF(COLUMNS), 12) \
                                  + (FACTOR_OF(ROWS) > 0 ? lg_root_bytes(ROWS) : 0) + (FACTOR_OF(COLUMNS) > 0 ? 2 * lg_root_bytes(COLUMNS) : 0) \
                                  + fmax(lg_polar_bytes(LUGE_F64, ROWS, COLUMNS, 0), lg_rounds_bytes(false, t, LUGE_F64)) : 0)
+#define DIGITS(_) _(fismo, "lr=0.1", "")
 #define EVIDENCE(_) _(fismo, reference, "tests/methods/fismo.c")
 #include "engine/method.h"
 #include "methods/support/fallback_step.h"

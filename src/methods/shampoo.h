@@ -50,6 +50,7 @@
 #define MEASURES(_) _(gather, LG_TENSOR, 1) _(average, LG_TENSOR, 1)
 #define SUMS(_)     _(average, add, grafted)
 #define WORK        (lg_desk_bytes(4.0 * (double)t->n, 4) + TAG(bytes)(h, t))
+#define DIGITS(_) _(shampoo, "lr=1", "")
 #define EVIDENCE(_) \
     _(shampoo, authors,   "facebookresearch/optimizers@845f6f3:distributed_shampoo/distributed_shampoo.py") \
     _(shampoo, reference, "tests/methods/shampoo.c")
