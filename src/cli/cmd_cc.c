@@ -60,32 +60,36 @@ static void line(bool json, const lg_property *p, size_t checked, const findings
     fflush(stdout);
 }
 
-/* Every property of every method of the plugin with every setting that is a choice; *wrong: what does not hold. */
-static luge_status check(bool json, const luge_method *const *method, size_t *wrong, luge_error *err)
+/* A property of every method of the plugin with every setting that is a choice; *wrong: what does not hold. */
+static void check(bool json, const lg_property *p, const lg_configs *configs, lg_trials *t, findings *f,
+                  size_t *wrong)
+{
+    cli_progress progress;
+
+    cli_progress_start(&progress, false);
+    *f = (findings){ 0 };
+    t->checked = 0;
+    for (size_t i = 0; i < configs->n; i++) {
+        luge_error why;
+        cli_progress_show(&progress, (int64_t)i, (int64_t)configs->n, (double)NAN);
+        if (p->check(t, &configs->v[i], &why)) note(f, why.text);
+    }
+    cli_progress_clear(&progress);
+    line(json, p, t->checked, f);
+    *wrong += f->n;
+}
+
+static luge_status check_all(bool json, const luge_method *const *method, size_t *wrong, luge_error *err)
 {
     luge_status st = LUGE_OK;
     lg_configs configs = { 0 };
     lg_trials *t = NULL;
     findings f;
-    cli_progress progress;
 
-    cli_progress_start(&progress, false);
-    *wrong = 0;
     for (; *method; method++) LG_TRY(lg_configs_add(&configs, *method, err));
     LG_TRY(lg_trials_open(&t, note, &f, err));
-    for (const lg_property *p = lg_properties; p->name; p++) {
-        f = (findings){ 0 };
-        t->checked = 0;
-        for (size_t i = 0; i < configs.n; i++) {
-            cli_progress_show(&progress, (int64_t)((size_t)(p - lg_properties) * configs.n + i),
-                              LG_PROPERTIES * (int64_t)configs.n, (double)NAN);
-            luge_error why;
-            if (p->check(t, &configs.v[i], &why)) note(&f, why.text);
-        }
-        cli_progress_clear(&progress);
-        line(json, p, t->checked, &f);
-        *wrong += f.n;
-    }
+    for (const lg_property *p = lg_properties; p->name; p++) check(json, p, &configs, t, &f, wrong);
+    check(json, &lg_order_property, &configs, t, &f, wrong);
 done:
     lg_trials_close(t);
     lg_free(configs.v);
@@ -106,7 +110,7 @@ static int run(const void *context, const cli_texts *operands)
     const luge_method *method[64] = { cli_plugin_method(0) };
     for (size_t i = 1; i < 63 && method[i - 1]; i++) method[i] = cli_plugin_method(i);
     if (!st && !o->json) cli_method_page(method[0]), printf("\n");
-    if (!st) st = check(o->json, method, &wrong, &err);
+    if (!st) st = check_all(o->json, method, &wrong, &err);
     if (st) return cli_fail("cc", &err);
     if (o->json)
         cli_json_line(json_pack("{s:s, s:s, s:s, s:b}", "file", file, "plugin", path, "method",

@@ -65,7 +65,7 @@ done:
 }
 
 /* Not said of methods that have no flow: signs, sums over tensors, inputs beyond the gradient. */
-luge_status lg_shadows_its_flow(lg_trials *t, const lg_config *c, luge_error *err)
+static luge_status shadows_its_flow(lg_trials *t, const lg_config *c, luge_error *err)
 {
     luge_status st = LUGE_OK;
     lg_short_memory m = { .n = 0 };
@@ -92,3 +92,8 @@ done:
     lg_whole_close(w);
     return st;
 }
+
+const lg_property lg_order_property = {
+    "orders", "its iterates shadow the flow of its formula to order 1, and to order 2 with the next term",
+    shadows_its_flow
+};

@@ -414,7 +414,7 @@ done:
     return st;
 }
 
-const lg_property lg_properties[LG_PROPERTIES + 1] = {
+const lg_property lg_properties[] = {
     { "ways", "the same bits by every instruction set level, any threads, any alignment; nothing written outside",
       same_bits_by_every_way },
     { "lengths", "the same bits by every level for lengths of 1 to 70 and about blocks and pieces",
@@ -426,7 +426,5 @@ const lg_property lg_properties[LG_PROPERTIES + 1] = {
     { "nan", "a gradient that is not a number follows the policy", nan_follows_the_policy },
     { "limit", "the constants of late steps exist", the_limit_of_late_steps_exists },
     { "resume", "a saved run goes on to the same bits", saved_runs_go_on_to_the_same_bits },
-    { "orders", "its iterates shadow the flow of its formula to order 1, and to order 2 with the next term",
-      lg_shadows_its_flow },
     { 0 },
 };

@@ -112,7 +112,6 @@ typedef struct lg_property {
     /* An error is what kept it from being seen. */
     luge_status (*check)(lg_trials *t, const lg_config *c, luge_error *err);
 } lg_property;
-enum { LG_PROPERTIES = 10 };
-extern const lg_property lg_properties[LG_PROPERTIES + 1];                          /* ends with a NULL name */
-luge_status lg_shadows_its_flow(lg_trials *t, const lg_config *c, luge_error *err); /* orders.c */
+extern const lg_property lg_properties[];   /* ends with a NULL name */
+extern const lg_property lg_order_property; /* orders.c: it needs the flows */
 #endif
