@@ -68,7 +68,7 @@ int cli_fail(const char *command, const luge_error *err);
 luge_status cli_plugin_load(const char *path, luge_error *err);
 void cli_plugins_release(void);
 const luge_method *cli_plugin_method(size_t i);       /* of the plugin that was loaded last; NULL past the end */
-const luge_method *cli_method_at(size_t i);           /* by name; NULL past the end */
+const luge_method *cli_method_at(size_t i);           /* plugins first; NULL past the end */
 const luge_method *cli_method_find(const char *name); /* NULL if there is none      */
 /* The method of that name, or an error that says which one is near. */
 luge_status cli_method(const luge_method **method, const char *name, luge_error *err);

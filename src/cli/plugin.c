@@ -39,26 +39,13 @@ void cli_plugins_release(void)
     lg_free((void *)plugins);
 }
 
-/* The i-th of all, in no order. */
-static const luge_method *method_at(size_t i)
+const luge_method *cli_method_at(size_t i)
 {
     const luge_method *method;
     for (size_t p = 0; p < plugin_count; p++)
         for (size_t k = 0; (method = luge_plugin_method(plugins[p], k)) != NULL; k++)
             if (i-- == 0) return method;
     return luge_method_at(i);
-}
-
-const luge_method *cli_method_at(size_t i)
-{
-    const luge_method *method, *other;
-    for (size_t a = 0; (method = method_at(a)) != NULL; a++) {
-        size_t before = 0;
-        for (size_t b = 0; (other = method_at(b)) != NULL; b++)
-            before += strcmp(luge_method_text(other, LUGE_NAME), luge_method_text(method, LUGE_NAME)) < 0;
-        if (before == i) return method;
-    }
-    return NULL;
 }
 
 const luge_method *cli_method_find(const char *name)

@@ -3,30 +3,30 @@
 #include <string.h>
 
 /* All names, methods and aliases, in the order of the files. */
-static const luge_method *entry_at(size_t i)
-{
-    for (const lg_method *const *m = lg_methods; *m; m++)
+#define EACH_ENTRY(e)                                                                                                \
+    for (const lg_method *const *m = lg_methods; *m; m++)                                                            \
         for (const luge_method *e = (*m)->entry; e->name; e++)
-            if (i-- == 0) return e;
-    return NULL;
+
+/* The first name in alphabetical order behind `last`, or of all. */
+static const luge_method *next_name(const luge_method *last)
+{
+    const luge_method *next = NULL;
+    EACH_ENTRY(e)
+    if ((!last || strcmp(e->name, last->name) > 0) && (!next || strcmp(e->name, next->name) < 0)) next = e;
+    return next;
 }
 
 const luge_method *luge_method_at(size_t i)
 {
-    const luge_method *e, *other;
-    for (size_t a = 0; (e = entry_at(a)); a++) {
-        size_t before = 0;
-        for (size_t b = 0; (other = entry_at(b)); b++) before += strcmp(other->name, e->name) < 0;
-        if (before == i) return e;
-    }
-    return NULL;
+    const luge_method *e = next_name(NULL);
+    while (e && i-- > 0) e = next_name(e);
+    return e;
 }
 
 const luge_method *luge_method_find(const char *name)
 {
-    const luge_method *e;
-    for (size_t i = 0; name && (e = entry_at(i)); i++)
-        if (!strcmp(e->name, name)) return e;
+    EACH_ENTRY(e)
+    if (name && !strcmp(e->name, name)) return e;
     return NULL;
 }
 
