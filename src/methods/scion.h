@@ -37,6 +37,7 @@
 #define MEASURES(_) _(momentum, LG_TENSOR, 1)
 #define SUMS(_)     _(momentum, add, square)
 #define WORK        (t->ndim > 1 && h->norm == 0 ? lg_rounds_bytes(false, t, type) : 0)
+#define DIGITS(_) _(scion, "lr=0.3 unconstrained=true", "")
 #define EVIDENCE(_) \
     _(scion, authors,   "LIONS-EPFL/scion@f58a393:scion.py") \
     _(scion, reference, "tests/methods/scion.c")
