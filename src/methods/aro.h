@@ -73,7 +73,7 @@ static inline lg_matrix TAG(base)(const struct TAG(hyper) *h, lg_desk *d, lg_mat
 
 THEN(momentum)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix M = lg_from_slot(&d, type, AT(direction), ROWS, COLUMNS), R = lg_matrix_at(BLOCK(rotation, 0), SHORT, SHORT);
     if (ROWS > COLUMNS) M = lg_turned(M);
     lg_matrix turned = lg_multiply(&d, M, lg_turned(TAG(base)(h, &d, R, M)));

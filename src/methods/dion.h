@@ -57,7 +57,7 @@ MEASURE(momentum)
 
 THEN(momentum)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix B = lg_from_slot(&d, type, AT(direction), ROWS, COLUMNS), Q = lg_matrix_at(BLOCK(Q, 0), COLUMNS, RANK);
     lg_matrix P = lg_orthonormal(&d, lg_multiply(&d, B, Q)), R = lg_multiply(&d, lg_turned(B), P);
     lg_mix(1, B, h->momentum - 1, lg_multiply(&d, P, lg_turned(R)));

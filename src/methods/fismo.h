@@ -72,7 +72,7 @@ static inline lg_matrix TAG(half)(lg_desk *d, lg_matrix p) { return p.v ? lg_roo
 
 THEN(gather)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix G = lg_from_slot(&d, type, AT(direction), ROWS, COLUMNS), M = lg_from_slot(&d, type, AT(momentum_buffer), ROWS, COLUMNS);
     lg_matrix P = lg_matrix_at(BLOCK(left, 0), ROWS, ROWS), Q = lg_matrix_at(BLOCK(right, 0), COLUMNS, COLUMNS);
     TAG(track)(h, &d, P, lg_turned(TAG(divided)(&d, TAG(half)(&d, Q), lg_turned(G))));

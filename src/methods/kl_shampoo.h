@@ -83,7 +83,7 @@ static inline void TAG(track)(const struct TAG(hyper) *h, lg_matrix Y, int by_ro
 
 THEN(gather)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     double beta = h->shampoo_beta < 0 ? h->beta2 : h->shampoo_beta, *ea = BLOCK(inverse, 0), *eb = BLOCK(inverse, 1);
     lg_matrix G = lg_from_slot(&d, type, AT(direction), ROWS, COLUMNS), M = lg_from_slot(&d, type, AT(momentum_buffer), ROWS, COLUMNS);
     lg_matrix A = lg_matrix_at(BLOCK(factor, 0), ROWS, ROWS), B = lg_matrix_at(BLOCK(factor, 1), COLUMNS, COLUMNS);

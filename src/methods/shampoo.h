@@ -83,7 +83,7 @@ MEASURE(gather) { s->direction = g; }
 
 THEN(gather)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix G = lg_from_slot(&d, type, AT(direction), 1, t->n);
     double unbias = h->use_bias_correction && h->beta2 < 1 ? 1 / (1 - lg_power(h->beta2, k)) : 1;
     double order = t->ndim ? t->ndim : 1;
@@ -111,7 +111,7 @@ MEASURE(average)
 THEN(average)
 {
     if (c->early != 0) return;
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix D = lg_from_slot(&d, type, AT(direction), 1, t->n);
     for (int j = 0; j < LG_DIMS; j++) {
         lg_desk e = d;

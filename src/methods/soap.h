@@ -87,7 +87,7 @@ MEASURE(gather) { s->direction = g; }
 
 THEN(gather)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix G = lg_from_slot(&d, type, AT(direction), 1, t->n);
     double beta = h->shampoo_beta < 0 ? h->beta2 : h->shampoo_beta;
     for (int j = 0; j < LG_DIMS; j++) {
@@ -130,7 +130,7 @@ static inline void TAG(refresh)(lg_desk d, luge_type type, const lg_data *data, 
 
 THEN(moments)
 {
-    lg_desk d = { data->work, data->threads, false };
+    lg_desk d = { (char *)data->work, data->threads, false };
     lg_matrix D = lg_from_slot(&d, type, AT(direction), 1, t->n);
     TAG(turn)(d, data, t, true, D);
     lg_to_slot(D, type, AT(direction));
