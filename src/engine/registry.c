@@ -4,8 +4,8 @@
 #include "formula.inc"
 #include <stdlib.h>
 #define FORMULA_gradient ""
-#define LOOP "engine/describe.inc"
-#define REAL 64
+#define LOOP             "engine/describe.inc"
+#define REAL             64
 #include "each.inc"
 #include "engine/gradient.h"
 #include LOOP
