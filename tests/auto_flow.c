@@ -199,7 +199,7 @@ static void cold_starts_have_their_orders(void **state)
         for (int terms = 1; terms <= 2; terms++) {
             double error[4], reference[4] = { 0 };
             for (int k = 0; k < 4; k++) {
-                char sigma[40], model[16];
+                char sigma[40], model[24];
                 lg_update *u = opened(rows[r].method, rows[r].set);
                 snprintf(sigma, sizeof sigma, "sigma=%d", 64 << k); /* as many steps as the run has */
                 if (rows[r].sigma) MUST(lg_update_set(u, sigma, &err));
