@@ -20,6 +20,16 @@ static int highest(void)
 static int highest(void) { return 0; }
 #endif
 
+bool lg_asks_ahead(void)
+{
+#if defined __x86_64__
+    __builtin_cpu_init();
+    return !__builtin_cpu_is("amd");
+#else
+    return true;
+#endif
+}
+
 luge_status lg_isa_level(const char *force, int *level, luge_error *err)
 {
     static const char *const possible[] = { "none: this is not an x86-64 processor", "none: it lacks x86-64-v2", "v2",

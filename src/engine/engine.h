@@ -9,7 +9,9 @@ enum {
     LG_BLOCK = 4096,  /* coordinates between two folds of the lanes         */
     LG_LANES = 16,    /* sums run in so many f64 lanes, on every processor  */
     LG_CARRY = LG_LANES + 1,
-    LG_LARGE = 1 << 18,                          /* coordinates of a tensor whose pieces are not in cache */
+    LG_LARGE = 1 << 18,                          /* coordinates of a group whose pieces are not in cache */
+    LG_LONG = 1 << 23,                           /* bytes of a stream that is not in cache ..       */
+    LG_GAP = 4096,                               /* .. and what stands between two such             */
     LG_STRETCH = 64,                             /* coordinates that a loop asks for together ..        */
     LG_AHEAD = 2048,                             /* .. when it is so many bytes before them             */
     LG_THREADS = LG_CHUNK / LG_BLOCK * LG_LANES, /* of a CUDA block: a lane of a block of coordinates each */
@@ -77,7 +79,7 @@ typedef struct lg_piece {
     size_t phase;          /* carry: place of its first coordinate in its block                                 */
     size_t before;         /* work before it, for sharing                                                       */
     double *unit, *part;   /* its first row's sums and results; its own sums                                    */
-    const lg_ahead *ahead; /* NULL: the tensor is small enough to be in cache */
+    const lg_ahead *ahead; /* NULL: nothing is asked for */
     double *carry;         /* of sums over all tensors: lanes and totals that go on from piece to piece, or NULL */
 } lg_piece;
 typedef void lg_kernel(const lg_piece *piece, int pass, int variant, int by_row);

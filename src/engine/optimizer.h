@@ -42,6 +42,7 @@ typedef struct lg_group {
 
     lg_piece *piece;
     size_t pieces, work, coordinates, chunks, W; /* W: doubles in a unit */
+    bool asks_ahead;                             /* its loops ask for their streams ahead of time */
     uint32_t *touched; /* [variant][pass]: streams that are read or written; 0: not yet looked at */
     double *sums, *total, *coef, *chunk_part; /* sums: all of the numbers that plan.c lays out */
 } lg_group;

@@ -89,7 +89,7 @@ static void piece_run(const luge_optimizer *o, const lg_group *g, const lg_tenso
 {
     int by_row = t->row && (pass >= g->m->measures || g->m->scope(pass) == LG_ROWS);
     lg_ahead ahead;
-    if (t->s.n >= LG_LARGE && pass <= g->m->measures && g != &o->gradient) {
+    if (g->asks_ahead && pass <= g->m->measures && g != &o->gradient) {
         look_ahead(o, g, t, &w, pass, &ahead);
         w.ahead = &ahead;
     }

@@ -38,7 +38,7 @@ void lg_group_touches(const luge_optimizer *o, lg_group *g)
     for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
         uint32_t *touched = g->touched + t->variant * passes;
         lg_streams found;
-        for (int p = 0; p < passes && t->s.n >= LG_LARGE; p++)
+        for (int p = 0; p < passes && g->asks_ahead; p++)
             if (!touched[p] && lg_streams_of(o->level, g->m, g->h, p, t->variant, &found))
                 touched[p] = found.reads | found.writes;
     }
@@ -96,15 +96,35 @@ static size_t cut(const lg_group *g, lg_tensor *t, lg_piece *to)
     return count;
 }
 
-static size_t bytes_of(lg_group *g)
+/* Slot by slot, so that a slot's stream runs on from one tensor into the next.  Streams from memory whose distance is
+ * a power of two want the same rows of the same banks, and run at a third of the rate: a page stands between long
+ * ones. Returns the bytes; at NULL: nothing is placed. */
+static size_t place(lg_group *g, char *at)
 {
     size_t bytes = 0;
-    lg_group_switches(g);
-    for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
-        for (int q = 0; q < LG_BLOCKS; q++) bytes += block_room(t->lengths[q]);
-        for (int q = 0; q < LG_SLOTS; q++) bytes += (size_t)t->counts[q] * room(t);
-    }
+    int q = 0;
+    for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
+        for (int j = 0; j < s->most; j++) {
+            size_t start = bytes;
+            for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
+                bool present = j < t->counts[s - g->m->slot];
+                if (at) t->d.slot[q + j] = present ? at + bytes : NULL;
+                if (present) bytes += room(t);
+            }
+            if (bytes - start >= LG_LONG) bytes += LG_GAP;
+        }
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++)
+        for (q = 0; q < LG_BLOCKS; q++) {
+            if (at) t->d.block[q] = t->lengths[q] > 0 ? (double *)(void *)(at + bytes) : NULL;
+            bytes += block_room(t->lengths[q]);
+        }
     return bytes;
+}
+
+static size_t bytes_of(lg_group *g)
+{
+    lg_group_switches(g);
+    return place(g, NULL);
 }
 
 size_t lg_plan_bytes(luge_optimizer *o)
@@ -136,6 +156,7 @@ static luge_status group_plan(lg_group *g, luge_error *err)
         g->coordinates += t->s.n;
         units += t->rows + t->last - t->first + 1;
     }
+    g->asks_ahead = g->coordinates >= LG_LARGE && lg_asks_ahead();
     g->chunks = (g->coordinates + LG_CHUNK - 1) / LG_CHUNK;
     LG_NEED(g->touched = lg_alloc(LG_VARIANTS * ((size_t)g->m->measures + 1), sizeof *g->touched));
     LG_NEED(g->piece = lg_alloc(g->pieces + 1, sizeof *g->piece));
@@ -158,25 +179,6 @@ static luge_status group_plan(lg_group *g, luge_error *err)
     }
 done:
     return st;
-}
-
-/* Slot by slot, so that a slot's stream runs on from one tensor into the next. */
-static char *place(lg_group *g, char *at)
-{
-    int q = 0;
-    for (const lg_slot *s = g->m->slot; s->name; q += s++->most)
-        for (int j = 0; j < s->most; j++)
-            for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
-                int row = (int)(s - g->m->slot);
-                t->d.slot[q + j] = j < t->counts[row] ? at : NULL;
-                if (t->d.slot[q + j]) at += room(t);
-            }
-    for (lg_tensor *t = g->t; t < g->t + g->n; t++)
-        for (q = 0; q < LG_BLOCKS; q++) {
-            t->d.block[q] = t->lengths[q] > 0 ? (double *)(void *)at : NULL;
-            at += block_room(t->lengths[q]);
-        }
-    return at;
 }
 
 size_t lg_plan_space(const luge_optimizer *o, int threads, size_t *each)
@@ -209,8 +211,9 @@ luge_status lg_plan(luge_optimizer *o, luge_error *err)
     if (!o->given) LG_NEED(o->state = lg_alloc(o->state_bytes + 1, 1));
     LG_TRY(group_plan(&o->gradient, err));
     for (int i = 0; i < o->groups; i++) LG_TRY(group_plan(&o->group[i], err));
-    char *at = place(&o->gradient, o->state);
-    for (int i = 0; i < o->groups; i++) at = place(&o->group[i], at);
+    char *at = o->state;
+    at += place(&o->gradient, at);
+    for (int i = 0; i < o->groups; i++) at += place(&o->group[i], at);
     for (size_t i = 0; i < o->gradient.n; i++) o->where[o->gradient.t[i].number].in_gradient = i;
     for (int i = 0; i < o->groups; i++)
         for (size_t j = 0; j < o->group[i].n; j++) o->where[o->group[i].t[j].number].at = j;

@@ -121,7 +121,7 @@ typedef struct bench {
     size_t words; /* of a stream, of 32 bits */
     part part[2 * PASSES];
     int parts;
-    uint32_t *stream[PASSES + STREAMS];
+    uint32_t *stream[PASSES + STREAMS], *moved; /* moved: all of them, yours */
     int streams;
     double traffic; /* streams read and written, all passes together */
     uint32_t sink;
@@ -206,7 +206,9 @@ static luge_status open_streams(bench *b, const luge_method *method, luge_type t
         LG_TRY(divide(b, __builtin_popcount(found.reads), __builtin_popcount(found.writes & found.reads), err));
         LG_TRY(divide(b, 0, __builtin_popcount(fresh), err));
     }
-    for (int i = 0; i < b->streams; i++) LG_NEED(b->stream[i] = lg_alloc(b->words, sizeof(uint32_t)));
+    size_t apart = b->words + LG_GAP / sizeof(uint32_t); /* as slots are */
+    LG_NEED(b->moved = lg_alloc(apart * (size_t)b->streams, sizeof(uint32_t)));
+    for (int i = 0; i < b->streams; i++) b->stream[i] = b->moved + apart * (size_t)i;
 done:
     return st;
 }
@@ -290,6 +292,6 @@ done:
     lg_free(b.x);
     lg_free(b.g);
     for (size_t i = 0; i < b.in.extras; i++) lg_free((void *)(uintptr_t)b.input[i]);
-    for (int i = 0; i < b.streams; i++) lg_free(b.stream[i]);
+    lg_free(b.moved);
     return st;
 }
