@@ -10,8 +10,7 @@ enum {
     LG_LANES = 16,    /* sums run in so many f64 lanes, on every processor  */
     LG_CARRY = LG_LANES + 1,
     LG_LARGE = 1 << 18,                          /* coordinates of a group whose pieces are not in cache */
-    LG_LONG = 1 << 23,                           /* bytes of a stream that is not in cache ..       */
-    LG_GAP = 4096,                               /* .. and what stands between two such             */
+    LG_PAGE = 4096,                              /* streams start whole pages apart, long ones one more */
     LG_STRETCH = 64,                             /* coordinates that a loop asks for together ..        */
     LG_AHEAD = 2048,                             /* .. when it is so many bytes before them             */
     LG_THREADS = LG_CHUNK / LG_BLOCK * LG_LANES, /* of a CUDA block: a lane of a block of coordinates each */

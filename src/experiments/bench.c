@@ -206,7 +206,7 @@ static luge_status open_streams(bench *b, const luge_method *method, luge_type t
         LG_TRY(divide(b, __builtin_popcount(found.reads), __builtin_popcount(found.writes & found.reads), err));
         LG_TRY(divide(b, 0, __builtin_popcount(fresh), err));
     }
-    size_t apart = b->words + LG_GAP / sizeof(uint32_t); /* as slots are */
+    size_t apart = (b->words * sizeof(uint32_t) / LG_PAGE + 2) * LG_PAGE / sizeof(uint32_t); /* as slots are */
     LG_NEED(b->moved = lg_alloc(apart * (size_t)b->streams, sizeof(uint32_t)));
     for (int i = 0; i < b->streams; i++) b->stream[i] = b->moved + apart * (size_t)i;
 done:

@@ -36,12 +36,12 @@
     _(word, amsgrad_max,     raw,     (raw, corrected), "largest v before or after its bias correction") \
     _(bool, nesterov,        false,   ,          "look ahead: β₁ m + (1-β₁) g in place of m") \
     _(bool, maximize,        false,   ,          "ascend")
-#define SWITCHES(_) _(amsgrad, h->amsgrad, 2)
+#define SWITCHES(_) _(amsgrad, h->amsgrad, 2) _(nesterov, h->nesterov, 2)
 #define SLOTS(_) \
     _(exp_avg,        1,       0, update, "first moment m") \
     _(exp_avg_sq,     1,       0, update, "second raw moment v") \
     _(max_exp_avg_sq, amsgrad, 0, update, "largest v so far, w")
-#define COEFS(_) _(sign) _(couple) _(b1) _(a1) _(b2) _(a2) _(on_m) _(on_g) _(before) _(after) _(inside) _(eps) _(keep)
+#define COEFS(_) _(couple) _(b1) _(a1) _(b2) _(a2) _(on_m) _(on_g) _(before) _(inside) _(eps) _(keep)
 #define ALIASES(_) \
     _(adamw,   "AdamW",   "decoupled=true", "weight_decay=1e-2", "Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101") \
     _(amsgrad, "AMSGrad", "amsgrad=true",   "",                  "Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237") \
@@ -58,30 +58,31 @@
 #define SMOOTH      "amsgrad=false"
 #include "engine/method.h"
 
+/* v̂ = a v:   m̂ / (√(a v + ε') + ε) = (m̂ / √a) / (√(v + ε' / a) + ε / √a), an operation less. */
 PREPARE
 {
     double bc1 = h->bias_correction ? 1 - lg_power(h->beta1, k) : 1;
     double bc2 = h->bias_correction ? 1 - lg_power(h->beta2, k) : 1;
-    int late = h->amsgrad_max == WORD(amsgrad_max, raw);           /* the correction, after the maximum */
-    c->sign   = h->maximize ? -1 : 1;
-    c->couple = h->decoupled ? 0 : h->weight_decay;
-    c->b1     = h->beta1;  c->a1 = 1 - h->beta1;
+    int late = !h->amsgrad || h->amsgrad_max == WORD(amsgrad_max, raw);   /* the correction, after the maximum */
+    double a = late ? 1 / bc2 : 1, sign = h->maximize ? -1 : 1;           /* (± g)² = g²: sign stands in what is linear */
+    c->couple = h->decoupled ? 0 : sign * h->weight_decay;
+    c->b1     = h->beta1;  c->a1 = sign * (1 - h->beta1);
     c->b2     = h->beta2;  c->a2 = 1 - h->beta2;
-    c->on_m   = h->lr / bc1 * (h->nesterov ? h->beta1 : 1);
-    c->on_g   = h->nesterov ? h->lr / bc1 * (1 - h->beta1) : 0;
+    c->on_m   = h->lr / (bc1 * sqrt(a)) * (h->nesterov ? h->beta1 : 1);
+    c->on_g   = h->lr / (bc1 * sqrt(a)) * c->a1;
     c->before = late ? 1 : 1 / bc2;
-    c->after  = late ? 1 / bc2 : 1;
-    c->inside = h->eps_at == WORD(eps_at, inside) ? h->eps : 0;
-    c->eps    = h->eps_at == WORD(eps_at, outside) ? h->eps : h->eps_at == WORD(eps_at, hat) ? h->eps / sqrt(bc2) : 0;
+    c->inside = h->eps_at == WORD(eps_at, inside) ? h->eps / a : 0;
+    c->eps    = h->eps_at == WORD(eps_at, inside) ? 0 : h->eps / sqrt(h->eps_at == WORD(eps_at, hat) ? a * bc2 : a);
     c->keep   = h->decoupled ? 1 - h->lr * h->weight_decay : 1;
 }
 
 UPDATE
 {
-    g = c->sign * g + c->couple * x;
+    g = g + c->couple * x;
     s->exp_avg    = c->b1 * s->exp_avg + c->a1 * g;
     s->exp_avg_sq = c->b2 * s->exp_avg_sq + c->a2 * g * g;
-    real v = s->exp_avg_sq * c->before;
-    if (amsgrad) v = s->max_exp_avg_sq = r_max(s->max_exp_avg_sq, v);
-    return c->keep * x - (c->on_m * s->exp_avg + c->on_g * g) / (r_sqrt(v * c->after + c->inside) + c->eps);
+    real v = s->exp_avg_sq, m = c->on_m * s->exp_avg;
+    if (amsgrad)  v = s->max_exp_avg_sq = r_max(s->max_exp_avg_sq, v * c->before);
+    if (nesterov) m = m + c->on_g * g;
+    return c->keep * x - m / (r_sqrt(v + c->inside) + c->eps);
 }
