@@ -102,7 +102,7 @@ LG_FN lg_bf16 lg_to_bf16(float f)                    /* to nearest even; NaN sta
 #ifndef r_min
 #  define r_min(a, b) KINK(RE(a) < RE(b) ? (a) : (b))
 #  define r_max(a, b) KINK(RE(a) > RE(b) ? (a) : (b))
-#  define r_sign(a)   KINK(RE(a) != RE(a) ? (a) : (real)(RE(a) > 0) - (real)(RE(a) < 0))   /* NaN stays NaN */
+#  define r_sign(a)   KINK(RE(a) > 0 ? (real)1 : RE(a) < 0 ? (real)-1 : (a) * (real)0)         /* NaN stays NaN */
 #  define SQ(a)       ((wide)(a) * (wide)(a))        /* for sums: the product is taken wide */
 #  define MUL(a, b)   ((wide)(a) * (wide)(b))
 #endif
