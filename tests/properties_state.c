@@ -143,7 +143,8 @@ static uint64_t everything(const luge_method *m, bool files)
     for (int k = 0; k < 4; k++) {
         luge_input extra[LG_INPUTS];
         double loss = 1;
-        luge_inputs in = { .grad = grad, .extra = extra, .loss = &loss };
+        luge_layer layer[TENSORS] = { 0 }; /* of vectors: not needed */
+        luge_inputs in = { .grad = grad, .extra = extra, .loss = &loss, .layer = layer };
         for (int i = 0; i < TENSORS; i++)
             grad[i] = (const double *)lg_trial_numbers(trials, k + 1, LUGE_F64) + i * N, view[i] = out[i];
         for (; luge_method_row(m, LUGE_INPUTS, in.extras, &row); in.extras++)

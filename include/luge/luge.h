@@ -149,6 +149,11 @@ LUGE_API int luge_schedule_row(size_t i, luge_row *row); /* 0: past the end */
 LUGE_API luge_status luge_add(luge_optimizer *opt, int group, const char *name, luge_type type, void *x, int ndim,
                               const size_t *shape, luge_error *err);
 
+/* Say that the tensor `bias`, of as many numbers as the tensor `matrix` has rows, is added to what this matrix makes:
+ * methods that work on layers take both together as one matrix with a column more.  Both are tensors by their
+ * numbers, of one group and one type; each is linked once, before the first step.  Nothing is guessed from names. */
+LUGE_API luge_status luge_link(luge_optimizer *opt, size_t matrix, size_t bias, luge_error *err);
+
 /* Bytes that the state will take with the present settings and tensors; answers before anything is allocated. */
 LUGE_API luge_status luge_state_bytes(luge_optimizer *opt, size_t *bytes, luge_error *err);
 /* Bytes that a step of matrix methods takes beside the state with the present number of threads: allocated by the
@@ -163,13 +168,27 @@ typedef struct luge_input {
     const void *const *data;
 } luge_input;
 
+/* Of one tensor that is the matrix of a layer, m x n by its first dimension and the rest: what came into the layer in
+ * the pass that made the gradient, and the gradient of the mean loss in what came out of it.
+ *     height = 0  input is rows x n, gout is rows x m, row-major: a row each of the batch
+ *     height > 0  of a convolution of stride 1: the tensor is m x channels x a x b, input is rows x channels x height
+ * x width with its padding, gout is rows x m x (height-a+1) x (width-b+1).  Other strides: hand over mean patches and
+ * mean gradients over the positions, as above. Where gradients are accumulated, those of the call that completes the
+ * step are used. */
+typedef struct luge_layer {
+    const void *input, *gout;
+    luge_type type;             /* of both */
+    size_t rows, height, width; /* rows 0: nothing is given */
+} luge_layer;
+
 /* What one step is given.  Start from zeros: {0}. */
 typedef struct luge_inputs {
     const void *const *grad; /* one pointer per tensor in the order of luge_add; NULL: no gradient, the tensor
                               * is left alone and its step count stays */
     const luge_input *extra; /* what the method needs beyond the gradient */
     size_t extras;
-    const double *loss; /* value of the objective where the gradient was taken, or NULL */
+    const double *loss;      /* value of the objective where the gradient was taken, or NULL */
+    const luge_layer *layer; /* one per tensor for methods that need it (MKOR), or NULL */
 } luge_inputs;
 
 /* One step.  It happens wholly or, on any error, not at all. */

@@ -86,6 +86,7 @@ typedef struct lg_shape {
     const char *name;
     int ndim;
     size_t shape[LG_DIMS], n; /* n: elements, the product */
+    bool has_bias, is_bias;   /* luge_link */
 } lg_shape;
 static inline size_t lg_size(luge_type type) { return type == LUGE_F64 ? 8 : type == LUGE_F32 ? 4 : 2; }
 

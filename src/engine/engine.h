@@ -57,8 +57,10 @@ typedef struct lg_data {
     void *slot[LG_SLOTS];
     double *c; /* this tensor's constants */
     double *block[LG_BLOCKS];
-    void *work;  /* WORK bytes for THEN */
-    int threads; /* that THEN may use */
+    const luge_layer *layer;    /* where LAYER was needed, else NULL */
+    const struct lg_data *bias; /* of a method with LAYER: the linked bias's, else NULL */
+    void *work;                 /* WORK bytes for THEN */
+    int threads;                /* that THEN may use */
 } lg_data;
 
 /* The streams of a piece that a loop asks for ahead of time, and the bytes of their numbers. */
@@ -101,7 +103,8 @@ struct lg_method {
     const lg_sum *sum;
     const lg_evidence *evidence;
     const lg_example *digits;
-    const char *const *pass, *loss;  /* loss: what it is to the method, "" to others; the last of its memory */
+    const char *const *pass, *loss,
+        *layer;                      /* what both are to the method, "" to others; loss: the last of its memory */
     lg_kernel *const *const *kernel; /* [level][luge_type]; NULL: this build has no loops for that level */
     size_t hyper_size, coef_size, memory_size, own_size, unit_size;
     int measures, has_view;               /* passes: 0 .. measures-1, then the update, the view, the start */
@@ -111,6 +114,7 @@ struct lg_method {
     enum lg_scope (*scope)(int pass);
     int (*when)(const void *h, int pass, double k, const lg_shape *t);
     int (*needs_loss)(const void *h);
+    int (*needs_layer)(const void *h, double k, const void *memory, const lg_shape *t);
     size_t (*row)(const void *h, const lg_shape *t);
     void (*lengths)(const void *h, const lg_shape *t, double *length); /* of the LG_BLOCKS blocks; 0: absent */
     void (*begin_blocks)(const void *h, const lg_shape *t, double *const *block);

@@ -169,8 +169,13 @@ static luge_status tensors_in(const reader *r, const luge_optimizer *o, luge_opt
                            r->path, name, group, of);
         LG_TRY(parameter_fits(r, t, err));
         LG_TRY(luge_add(n, of, name, t->type, t->d.x, t->s.ndim, t->s.shape, err));
-        n->gradient.t[n->gradient.n - 1].number = t->number;
-        n->group[of].t[n->group[of].n - 1].number = t->number;
+        lg_tensor *made[] = { &n->gradient.t[n->gradient.n - 1], &n->group[of].t[n->group[of].n - 1] };
+        for (int k = 0; k < 2; k++) {
+            made[k]->number = t->number;
+            made[k]->link = t->link;
+            made[k]->s.has_bias = t->s.has_bias;
+            made[k]->s.is_bias = t->s.is_bias;
+        }
     }
     memcpy(n->where, o->where, o->tensors * sizeof *n->where); /* lg_plan sets the places */
 done:

@@ -11,6 +11,9 @@
  *   INPUTS    (name, needed, meaning)                           s->name, read only
  *   MEMORY    (name, start, meaning)                            m->name, one f64 per group, kept
  *   LOSS      (needed, meaning)                                 m->loss, f64: the objective that came with the gradient
+ *   LAYER     (needed, meaning)                                 data->layer in THEN: what a layer saw; needed on h, k, m and t;
+ *                                                               data->bias: the bias that is linked to it, whose passes
+ *                                                               then run after the same pass of both and this THEN
  *   OWN       (name, start, meaning)                            own->name, one f64 per tensor, kept
  *   BLOCKS    (name, most, length, start, meaning)              BLOCK(name, j): f64 of another shape, kept; length and
  *                                                               start on h, t, j < most (and i < length); THEN only
@@ -56,6 +59,9 @@
 #endif
 #ifndef LOSS
 #  define LOSS(_)
+#endif
+#ifndef LAYER
+#  define LAYER(_)
 #endif
 #ifndef OWN
 #  define OWN(_)

@@ -126,7 +126,8 @@ static int input_row(const luge_method *e, size_t i, luge_row *row)
 {
     for (const lg_scalar *s = e->method->input; s->name; s++)
         if (i-- == 0) return fill(row, s->name, "", "", 0, "", s->text);
-    return *e->method->loss && i == 0 ? fill(row, "loss", "number", "", 0, "", e->method->loss) : 0;
+    if (*e->method->loss && i-- == 0) return fill(row, "loss", "number", "", 0, "", e->method->loss);
+    return *e->method->layer && i == 0 ? fill(row, "layer", "layer", "", 0, "", e->method->layer) : 0;
 }
 
 int luge_method_row(const luge_method *e, luge_table table, size_t i, luge_row *row)

@@ -258,7 +258,7 @@ luge_status luge_add(luge_optimizer *o, int group, const char *name, luge_type t
     lg_group *g = NULL;
     lg_tensor *t, *f;
     char *copy = NULL;
-    lg_tensor made = { .type = type, .d = { .x = x } };
+    lg_tensor made = { .type = type, .d = { .x = x }, .link = LG_UNLINKED };
 
     LG_TRY(lg_group_at(o, group, &g, err));
     LG_TRY(shape_of(&made.s, name, ndim, shape, err));
@@ -282,6 +282,42 @@ luge_status luge_add(luge_optimizer *o, int group, const char *name, luge_type t
     where[o->tensors++] = (lg_where){ group, g->n++, o->gradient.n++ };
 done:
     return st;
+}
+
+/* One end of a link, in its group and in the gradient group. */
+static void link_end(luge_optimizer *o, size_t tensor, size_t to, bool is_bias)
+{
+    const lg_where *w = &o->where[tensor];
+    lg_tensor *end[] = { &o->group[w->group].t[w->at], &o->gradient.t[w->in_gradient] };
+    for (int i = 0; i < 2; i++) {
+        end[i]->link = to;
+        end[i]->s.is_bias = is_bias;
+        end[i]->s.has_bias = !is_bias;
+    }
+}
+
+luge_status luge_link(luge_optimizer *o, size_t matrix, size_t bias, luge_error *err)
+{
+    if (!o) return lg_fail(err, LUGE_E_ARG, "luge_link: opt is NULL");
+    if (matrix >= o->tensors || bias >= o->tensors)
+        return lg_fail(err, LUGE_E_ARG, "luge_link: tensor %zu: there are %zu, numbered from 0",
+                       matrix >= o->tensors ? matrix : bias, o->tensors);
+    if (o->planned) return lg_fail(err, LUGE_E_ARG, "luge_link: tensors are linked before the first step");
+    const lg_tensor *m = &o->gradient.t[o->where[matrix].in_gradient],
+                    *b = &o->gradient.t[o->where[bias].in_gradient];
+    if (m->link != LG_UNLINKED || b->link != LG_UNLINKED)
+        return lg_fail(err, LUGE_E_ARG, "luge_link: %.60s is linked already",
+                       m->link != LG_UNLINKED ? m->s.name : b->s.name);
+    if (o->where[matrix].group != o->where[bias].group || m->type != b->type)
+        return lg_fail(err, LUGE_E_SHAPE, "luge_link: %.60s and %.60s are not of one group and one type", m->s.name,
+                       b->s.name);
+    if (m->s.ndim < 2 || b->s.ndim != 1 || b->s.n != m->s.shape[0])
+        return lg_fail(err, LUGE_E_SHAPE,
+                       "luge_link: %.60s has %zu numbers in %d dimensions; a vector of %zu is the bias of %.60s",
+                       b->s.name, b->s.n, b->s.ndim, lg_down(&m->s), m->s.name);
+    link_end(o, matrix, bias, false);
+    link_end(o, bias, matrix, true);
+    return LUGE_OK;
 }
 
 /* A slot or block of t and how many numbers it has; NULL and 0: absent. */

@@ -22,6 +22,7 @@ typedef struct lg_tensor {
     size_t row, rows;                /* row = 0: the method has no rows on this tensor */
     size_t first, last;              /* its pieces */
     size_t offset;                   /* coordinates before it in its group */
+    size_t link;                     /* the number of the tensor that is linked to it, LG_UNLINKED */
     double *unit, *all, *own, *coef; /* a unit per row; one for the tensor; OWN; its own constants */
     int counts[LG_SLOTS], needs[LG_INPUTS], variant;
     double lengths[LG_BLOCKS];
@@ -37,8 +38,8 @@ typedef struct lg_group {
     lg_schedule schedule;
     lg_tensor *t;
     size_t n, room;
-    double k; /* steps of the group */
-    bool shared_k, local;
+    double k;                     /* steps of the group */
+    bool shared_k, local, linked; /* linked: links count, the method works on layers */
 
     lg_piece *piece;
     size_t pieces, work, coordinates, chunks, W; /* W: doubles in a unit */
@@ -46,6 +47,14 @@ typedef struct lg_group {
     uint32_t *touched; /* [variant][pass]: streams that are read or written; 0: not yet looked at */
     double *sums, *total, *coef, *chunk_part; /* sums: all of the numbers that plan.c lays out */
 } lg_group;
+
+static const size_t LG_UNLINKED = SIZE_MAX;
+
+/* A tensor that a thread takes through all its passes alone: of one piece, and linked to no other. */
+static inline bool lg_alone(const lg_group *g, const lg_tensor *t)
+{
+    return t->last - t->first == 1 && !(g->linked && t->link != LG_UNLINKED);
+}
 
 typedef struct lg_where {
     int group;
@@ -100,7 +109,7 @@ void lg_constants(lg_group *g);                             /* PREPARE for the t
 void lg_settings_now(lg_group *g); /* settings of the coming step: the schedule's factor in */
 
 /* passes.c */
-enum { LG_WHOLE = 1, LG_CUT = 2 }; /* tensors of one piece; tensors of several */
+enum { LG_WHOLE = 1, LG_CUT = 2 }; /* tensors that are lg_alone; others */
 void lg_pieces_run(const luge_optimizer *o, lg_group *g, int first, int which);
 bool lg_filtered(const luge_optimizer *o); /* methods see a copy of the gradients that went through gradient.h */
 bool lg_measure_all(const luge_optimizer *o, lg_group *g, int pass); /* true: the step ends here */

@@ -13,7 +13,7 @@ void lg_put(const lg_method *m, double *to, const double *from, int pass)
 static int then(const luge_optimizer *o, const lg_group *g, lg_tensor *t, int pass, double *r, size_t rows,
                 size_t thread)
 {
-    bool alone = t->last - t->first == 1;
+    bool alone = lg_alone(g, t);
     t->d.work = o->space ? o->space + (alone ? thread * o->space_each : 0) : NULL;
     t->d.threads = alone ? 1 : o->threads;
     return g->m->then(pass, g->now, t->k, g->memory, t->own, t->d.c, r, rows, &t->s, &t->d, lg_real_type(t->type));
@@ -122,7 +122,7 @@ static void share_of_pieces(void *context, size_t id, size_t of)
     for (; i < g->pieces && g->piece[i].before < hi; i++) {
         lg_piece w = g->piece[i];
         lg_tensor *t = (lg_tensor *)(uintptr_t)w.d;
-        bool whole = t->last - t->first == 1;
+        bool whole = lg_alone(g, t);
         if (!t->active || !(j->which & (whole ? LG_WHOLE : LG_CUT))) continue;
         w.g = gradient(j->o, g, t, w.lo, w.n, id);
         piece_run(j->o, g, t, w, j->first);
@@ -211,7 +211,7 @@ void lg_passes(const luge_optimizer *o, lg_group *g)
     lg_pieces_run(o, g, p, LG_WHOLE | LG_CUT);
     for (; p < update; p++) {
         for (lg_tensor *t = g->t; t < g->t + g->n; t++)
-            if (t->active && t->last - t->first > 1 && wanted(g, t, p)) conclude(o, g, t, p, 0);
+            if (t->active && !lg_alone(g, t) && wanted(g, t, p)) conclude(o, g, t, p, 0);
         lg_pieces_run(o, g, p + 1, LG_CUT);
     }
 done:

@@ -152,6 +152,7 @@ static luge_status group_plan(lg_group *g, luge_error *err)
     g->W = g->m->unit_size / sizeof(double);
     g->pieces = g->coordinates = g->work = 0;
     g->shared_k = g->m->memory_size > 0;
+    g->linked = *g->m->layer;
     g->local = nown > 0;
     for (int p = 0; p < g->m->measures; p++) {
         g->shared_k |= g->m->scope(p) == LG_ALL;
@@ -201,11 +202,19 @@ size_t lg_plan_space(const luge_optimizer *o, int threads, size_t *each)
             size_t bytes =
                 t->s.n ? ((size_t)g->m->work(g->h, &t->s, lg_real_type(t->type)) + LG_ALIGN - 1) / LG_ALIGN * LG_ALIGN
                        : 0;
-            size_t *most = t->s.n <= LG_CHUNK ? each : &shared; /* one piece is taken by one thread */
+            bool linked = *g->m->layer && t->link != LG_UNLINKED; /* as lg_alone, before there are pieces */
+            size_t *most = t->s.n <= LG_CHUNK && !linked ? each : &shared;
             if (bytes > *most) *most = bytes;
         }
     }
     return *each * (size_t)threads > shared ? *each * (size_t)threads : shared;
+}
+
+/* What THEN of a matrix sees of its bias. */
+static void link_biases(const luge_optimizer *o, lg_group *g)
+{
+    for (lg_tensor *t = g->t; t < g->t + g->n; t++)
+        t->d.bias = g->linked && t->s.has_bias ? &g->t[o->where[t->link].at].d : NULL;
 }
 
 luge_status lg_plan(luge_optimizer *o, luge_error *err)
@@ -227,6 +236,7 @@ luge_status lg_plan(luge_optimizer *o, luge_error *err)
     for (size_t i = 0; i < o->gradient.n; i++) o->where[o->gradient.t[i].number].in_gradient = i;
     for (int i = 0; i < o->groups; i++)
         for (size_t j = 0; j < o->group[i].n; j++) o->where[o->group[i].t[j].number].at = j;
+    for (int i = 0; i < o->groups; i++) link_biases(o, &o->group[i]);
     o->planned = true;
 done:
     if (st) lg_plan_drop(o);

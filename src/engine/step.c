@@ -90,11 +90,32 @@ static const luge_input *input_named(const luge_inputs *in, const char *name)
     return NULL;
 }
 
+/* What came into the layer of t, and whether its sizes can be right. */
+static luge_status take_layer(const lg_group *g, lg_tensor *t, const luge_inputs *in, luge_error *err)
+{
+    const luge_layer *l = in->layer ? &in->layer[t->number] : NULL;
+    t->d.layer = NULL;
+    if (!t->active || !g->m->needs_layer(g->h, g->k + 1, g->memory, &t->s)) return LUGE_OK;
+    if (!l || !l->rows || !l->input || !l->gout)
+        return lg_fail(err, LUGE_E_INPUT, "%s: tensor %.60s needs the input layer: %s", g->entry->name, t->s.name,
+                       g->m->layer);
+    if (l->type != LUGE_F32 && l->type != LUGE_F64 && l->type != LUGE_BF16)
+        return lg_fail(err, LUGE_E_ARG, "%s: layer of %.60s: type %d is none of LUGE_F32, LUGE_F64, LUGE_BF16",
+                       g->entry->name, t->s.name, (int)l->type);
+    if (l->height && (t->s.ndim != 4 || l->height < t->s.shape[2] || l->width < t->s.shape[3]))
+        return lg_fail(err, LUGE_E_SHAPE, "%s: layer of %.60s: %zu x %zu is no image for its kernel", g->entry->name,
+                       t->s.name, l->height, l->width);
+    t->d.layer = l;
+    return LUGE_OK;
+}
+
 static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *err)
 {
+    luge_status st = LUGE_OK;
     for (lg_tensor *t = g->t; t < g->t + g->n; t++) {
         t->d.g = in->grad[t->number];
         t->active = t->d.g != NULL && t->s.n > 0;
+        LG_TRY(take_layer(g, t, in, err));
         for (int q = 0; g->m->input[q].name && t->active; q++) {
             const luge_input *from = input_named(in, g->m->input[q].name);
             t->d.input[q] = from && from->data ? from->data[t->number] : NULL;
@@ -103,7 +124,8 @@ static luge_status take_group(lg_group *g, const luge_inputs *in, luge_error *er
                                t->s.name, g->m->input[q].name, g->m->input[q].text);
         }
     }
-    return LUGE_OK;
+done:
+    return st;
 }
 
 static bool loss_needed(const lg_group *g) { return g->n && g->m->needs_loss(g->h); }
@@ -313,6 +335,7 @@ int luge_needs(const luge_optimizer *o, const char *input)
         if (!strcmp(input, "loss") && loss_needed(g)) return 1;
         for (const lg_tensor *t = g->t; t < g->t + g->n; t++) {
             int slots[LG_SLOTS] = { 0 }, needs[LG_INPUTS] = { 0 };
+            if (!strcmp(input, "layer") && t->s.n && g->m->needs_layer(g->h, g->k + 1, g->memory, &t->s)) return 1;
             g->m->counts(g->h, g->k + 1, &t->s, slots, needs);
             for (int q = 0; g->m->input[q].name; q++)
                 if (needs[q] && !strcmp(g->m->input[q].name, input)) return 1;

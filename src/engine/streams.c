@@ -82,7 +82,7 @@ bool lg_streams_of(int level, const lg_method *m, const void *h, int pass, int v
 bool lg_streams_usual(const luge_method *method, int pass, lg_streams *found)
 {
     const lg_method *m = method->method;
-    static const lg_shape t = { "w", 2, { SIDE, SIDE }, N };
+    static const lg_shape t = { .name = "w", .ndim = 2, .shape = { SIDE, SIDE }, .n = N };
     int level;
     lg_group g = { 0 };
     bool ok = !lg_isa_pick(&level, NULL) && !lg_group_open(&g, method, NULL);

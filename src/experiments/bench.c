@@ -112,6 +112,7 @@ typedef struct bench {
     luge_inputs in;
     luge_input extra[LG_INPUTS];
     const void *input[LG_INPUTS];
+    luge_layer layer;
     double loss;
     const void *grad[1];
     void *x, *g;
@@ -180,9 +181,10 @@ static luge_status open_optimizer(bench *b, const luge_method *method, luge_type
     LG_TRY(luge_add(b->opt, 0, "w", type, b->x, wide ? 2 : 1, shape, err));
     b->grad[0] = b->g;
     b->loss = 1;
-    b->in = (luge_inputs){ .grad = b->grad, .extra = b->extra, .loss = &b->loss };
+    b->layer = (luge_layer){ .input = b->g, .gout = b->g, .type = type, .rows = 1 };
+    b->in = (luge_inputs){ .grad = b->grad, .extra = b->extra, .loss = &b->loss, .layer = &b->layer };
     for (size_t i = 0; luge_method_row(method, LUGE_INPUTS, i, &row); i++) {
-        if (!strcmp(row.name, "loss")) continue;
+        if (!strcmp(row.name, "loss") || !strcmp(row.name, "layer")) continue;
         void *input = lg_alloc(n, lg_size(type));
         LG_NEED(b->input[b->in.extras] = input);
         fill(type, input, n, 1e-3, 104729, 3001, -1);

@@ -3,9 +3,10 @@
  * A recording is a safetensors file: metadata `method`, `hyper` (a JSON object as text), `steps`, perhaps
  * `tolerance`; tensors param.NAME.0, the start, and for t = 1, 2, ... grad.NAME.t, param.NAME.t (after step t) and,
  * where the recorded run had them, lr.t, loss.t, INPUT.NAME.t for each further input of the method, and eval.NAME.t;
- * init.NAME.BLOCK.t or init.NAME.BLOCKi.t is the (i-th) block of that name with which the recorded run began.
- * Of method polar there are no steps: replay_polar.c.
- * SPDX-License-Identifier: MIT */
+ * input.NAME.t and gout.NAME.t are what came into the layer of NAME and the gradient of what came out, for which
+ * NAME_bias beside them is the layer's bias; avec.* and gvec.*, their means, are not read; init.NAME.BLOCK.t or
+ * init.NAME.BLOCKi.t is the (i-th) block of that name with which the recorded run began. Of method polar there are no
+ * steps: replay_polar.c. SPDX-License-Identifier: MIT */
 #include "experiments/replay.h"
 #include <string.h>
 
@@ -42,6 +43,7 @@ typedef struct replay {
     feed *feed;
     size_t feeds;
     luge_input *extra;
+    luge_layer *layer; /* one per tensor */
     void **view;
     bool scheduled; /* the file has a step size for every step */
     lg_replayed *result;
@@ -171,6 +173,27 @@ done:
     return st;
 }
 
+/* NAME_bias belongs to the layer of NAME where input.NAME.1 says that this is one. */
+static luge_status link_biases(replay *r, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    char key[KEY];
+
+    LG_NEED(r->layer = lg_alloc(r->tensors, sizeof *r->layer));
+    for (size_t i = 0; i < r->tensors; i++) {
+        snprintf(key, sizeof key, "input.%s.1", r->t[i].name);
+        if (!lg_tensors_find(r->file, key)) continue;
+        snprintf(key, sizeof key, "%s_bias", r->t[i].name);
+        for (size_t j = 0; j < r->tensors; j++) {
+            if (strcmp(r->t[j].name, key) != 0) continue;
+            st = luge_link(r->opt, i, j, err);
+            if (st != LUGE_OK) LG_TRY(lg_fail(err, st, "%s: %s", r->path, err->text));
+        }
+    }
+done:
+    return st;
+}
+
 /* Every param.NAME.0, in the order of the names in the file. */
 static luge_status add_tensors(replay *r, luge_error *err)
 {
@@ -187,6 +210,7 @@ static luge_status add_tensors(replay *r, luge_error *err)
     if (!r->tensors) LG_TRY(lg_fail(err, LUGE_E_FORMAT, "%s: has no tensor param.NAME.0 to start from", r->path));
     LG_NEED(r->view = lg_alloc(r->tensors, sizeof *r->view));
     for (size_t i = 0; i < r->tensors; i++) r->view[i] = r->t[i].view;
+    LG_TRY(link_biases(r, err));
 done:
     return st;
 }
@@ -344,6 +368,9 @@ static luge_status take_step(replay *r, int64_t step, luge_error *err)
     luge_inputs in = { 0 };
 
     LG_TRY(feed_tensors(r, step, &in, err));
+    for (size_t i = 0; i < r->tensors; i++)
+        LG_TRY(lg_replay_layer(r->file, r->path, r->t[i].start, step, &r->layer[i], err));
+    in.layer = r->layer;
     LG_TRY(find_number(r, "loss", step, &loss, &has_loss, err));
     if (has_loss) in.loss = &loss;
     LG_TRY(find_number(r, "lr", step, &lr, &has_lr, err));
@@ -412,6 +439,8 @@ static void close_replay(replay *r)
     lg_free(r->feed);
     lg_free(r->extra);
     lg_free(r->view);
+    for (size_t i = 0; r->layer && i < r->tensors; i++) lg_replay_layer_free(&r->layer[i]);
+    lg_free(r->layer);
     lg_tensors_free(r->file);
 }
 

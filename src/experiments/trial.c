@@ -207,7 +207,8 @@ luge_status lg_trial_step(lg_trials *t, luge_optimizer *opt, const lg_job *j, in
     luge_row row;
     luge_input extra[LG_INPUTS];
     double loss = 1.0 / (k + 1);
-    luge_inputs in = { .extra = extra, .loss = &loss };
+    luge_layer layer[LG_PLACES] = { 0 };
+    luge_inputs in = { .extra = extra, .loss = &loss, .layer = layer };
 
     LG_TRY(pour(t, &t->gradients, j, 1 + k * (1 + LG_INPUTS), err));
     in.grad = pointers(t, 0, &t->gradients, j);
@@ -215,6 +216,11 @@ luge_status lg_trial_step(lg_trials *t, luge_optimizer *opt, const lg_job *j, in
         lg_arena *a = &t->inputs[in.extras];
         LG_TRY(pour(t, a, j, 2 + k * (1 + LG_INPUTS) + (int)in.extras, err));
         extra[in.extras] = (luge_input){ row.name, pointers(t, 1 + (int)in.extras, a, j) };
+        for (int i = 0; i < j->tensors && !strcmp(row.name, "layer");
+             i++) /* one row: a tensor is as long as its sides */
+            layer[i] = (luge_layer){
+                .input = extra[in.extras].data[i], .gout = extra[in.extras].data[i], .type = j->type, .rows = 1
+            };
     }
     if (change) change(t, j);
     st = luge_step(opt, &in, err);
