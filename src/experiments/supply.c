@@ -135,7 +135,7 @@ static luge_status make(lg_supply *s, const luge_method *method, const luge_row 
 {
     for (int i = 0; i < MAKERS; i++)
         if (!strcmp(makers[i].name, input->name)) return makers[i].make(s, b, err);
-    return lg_fail(err, LUGE_E_INPUT, "%s needs %s (%s), which training cannot supply; it can: loss, %s, %s, %s, %s",
+    return lg_fail(err, LUGE_E_INPUT, "%s needs %s (%s), which this problem cannot supply; training can: loss, %s, %s, %s, %s",
                    luge_method_text(method, LUGE_NAME), input->name, input->text, makers[0].name, makers[1].name,
                    makers[2].name, makers[3].name);
 }
@@ -148,6 +148,11 @@ luge_status lg_supply_make(lg_supply *s, luge_optimizer *opt, const luge_method 
 
     for (size_t i = 0; luge_method_row(method, LUGE_INPUTS, i, &input); i++) {
         if (!strcmp(input.name, "loss") || !luge_needs(opt, input.name)) continue;
+        if (s->layer && !strcmp(input.name, "layer")) {
+            lg_problem_layers(s->problem, s->layer);
+            in->layer = s->layer;
+            continue;
+        }
         if (!s->made) {
             LG_TRY(lg_arrays(s->problem, s->type, &s->made, err));
             LG_TRY(lg_arrays(s->problem, s->type, &s->along, err));
@@ -174,6 +179,25 @@ static bool has_input(const luge_method *method, const char *name)
     return false;
 }
 
+/* Biases linked to their matrices, and room for what the layers see, where the problem has any. */
+static luge_status open_layers(lg_supply *s, luge_optimizer *opt, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    size_t layers = 0;
+
+    for (size_t i = 0; i < lg_problem_tensors(s->problem); i++) {
+        size_t bias = lg_problem_bias(s->problem, i);
+        if (bias == i) continue;
+        LG_TRY(luge_link(opt, i, bias, err));
+        layers++;
+    }
+    if (layers == 0) return LUGE_OK;
+    LG_NEED(s->layer = lg_alloc(lg_problem_tensors(s->problem), sizeof *s->layer));
+    LG_TRY(lg_problem_keep(s->problem, err));
+done:
+    return st;
+}
+
 luge_status lg_supply_open(lg_supply *s, lg_problem *problem, luge_optimizer *opt, const luge_method *method,
                            const lg_problem_request *request, void *const *x, luge_error *err)
 {
@@ -183,6 +207,7 @@ luge_status lg_supply_open(lg_supply *s, lg_problem *problem, luge_optimizer *op
 
     *s = (lg_supply){ .problem = problem, .x = x, .seed = request->seed, .storage = request->type };
     s->type = request->type == LUGE_F64 ? LUGE_F64 : LUGE_F32;
+    if (has_input(method, "layer")) LG_TRY(open_layers(s, opt, err));
     if (!has_input(method, "hess_step") && !luge_needs(opt, "prev_grad")) return LUGE_OK;
     LG_TRY(lg_arrays(problem, s->storage, &s->before, err));
     LG_TRY(lg_arrays(problem, s->storage, &s->now, err));
@@ -211,4 +236,5 @@ void lg_supply_close(lg_supply *s)
 {
     void *const all[] = { s->before, s->now, s->made, s->along, s->point, s->stored };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) lg_free(all[i]);
+    lg_free(s->layer);
 }

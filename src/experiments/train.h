@@ -52,6 +52,7 @@ typedef struct lg_supply {
     void *const *x;                /* the parameters as they are stored */
     void **before, **now;          /* those before the last step, where a method asks for them; of storage's type */
     void **made, **along, **point; /* of the arithmetic's type */
+    luge_layer *layer;             /* one per tensor, where the method works on layers */
     void **stored;                 /* `made` where the storage is of another type, else NULL */
     luge_input extra;
 } lg_supply;

@@ -39,6 +39,13 @@ void lg_problem_start(const lg_problem *p, void *const *x);
  * that depends on the rows only: the same bits for any number of threads. No allocation. */
 luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_t *row, size_t n,
                                 void *const *gradient, double *loss, luge_error *err);
+/* The tensor that is the bias of the layer whose matrix is tensor i; i itself: there is no such layer. */
+size_t lg_problem_bias(const lg_problem *p, size_t i);
+/* Keep from the next gradient on what lg_problem_layers answers; again is fine. */
+luge_status lg_problem_keep(lg_problem *p, luge_error *err);
+/* What the layers saw in the last gradient, one for each tensor, with rows = 0 where lg_problem_bias knows no layer:
+ * lent until the next call. */
+void lg_problem_layers(const lg_problem *p, luge_layer *layer);
 /* hv = H(x) v, the same loss, exact (R-operator). */
 luge_status lg_problem_hvp(lg_problem *p, const void *const *x, const size_t *row, size_t n, const void *const *v,
                            void *const *hv, luge_error *err);

@@ -46,7 +46,10 @@ struct lg_problem_kind {
     void (*start)(const lg_problem *p, void *const *x);
     void (*gradient)(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient, double *loss);
     void (*hvp)(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
-    bool drawn; /* gradient can do with drawn targets */
+    luge_status (*keep)(lg_problem *p, luge_error *err); /* NULL: it has no layers */
+    bool (*layer)(const lg_problem *p, size_t i,
+                  luge_layer *layer); /* tensors i, i + 1: matrix and bias; false: none */
+    bool drawn;                       /* gradient can do with drawn targets */
     luge_status (*series)(lg_problem *p, int degree, const double *x, double *gradient,
                           luge_error *err); /* or NULL */
     void (*evaluate)(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);

@@ -15,12 +15,13 @@ enum { CHUNK = 512, BLOCK = LG_GEMM_ROWS, MOST_CLASSES = 256 };
 typedef struct layer {
     size_t width;
     enum lg_activation activation;
-    void *a;     /* a_l = φ(z_l); of layer 0 the rows, of the last one z      */
-    void *slope; /* φ'(z_l)                                                   */
-    void *delta; /* ∂f/∂z_l                                                   */
-    void *ra;    /* R{a_l}                                                    */
-    void *bend;  /* φ''(z_l) R{z_l}                                           */
-    void *rd;    /* R{∂f/∂z_l}                                                */
+    void *a;                   /* a_l = φ(z_l); of layer 0 the rows, of the last one z      */
+    void *slope;               /* φ'(z_l)                                                   */
+    void *delta;               /* ∂f/∂z_l                                                   */
+    void *ra;                  /* R{a_l}                                                    */
+    void *bend;                /* φ''(z_l) R{z_l}                                           */
+    void *rd;                  /* R{∂f/∂z_l}                                                */
+    void *kept_a, *kept_delta; /* of all rows of a gradient, where those are more than a chunk */
 } layer;
 
 typedef struct network {
@@ -29,6 +30,7 @@ typedef struct network {
     luge_type type;
     size_t layers; /* 1 .. layers have weights */
     layer layer[LG_LAYERS + 1];
+    size_t seen;                /* rows of the last gradient */
     double loss[CHUNK / BLOCK]; /* sum over the rows of a block */
     size_t right[CHUNK / BLOCK];
 } network;
@@ -183,6 +185,17 @@ static void share_weights(void *context, size_t id, size_t of)
             if (piece++ % of == id) arithmetic[j->n->type].weights(j, l, first);
 }
 
+/* a and delta of a chunk, for lg_network_layer. */
+static void keep_chunk(const job *j)
+{
+    network *n = j->n;
+    for (layer *l = n->layer; l <= n->layer + n->layers; l++) {
+        size_t row = l->width * lg_size(n->type);
+        if (l->kept_a) memcpy((char *)l->kept_a + j->first * row, l->a, j->count * row);
+        if (l->kept_delta) memcpy((char *)l->kept_delta + j->first * row, l->delta, j->count * row);
+    }
+}
+
 /* The task of `call` on all its rows. */
 static lg_score run(const lg_problem *p, job j)
 {
@@ -194,6 +207,7 @@ static lg_score run(const lg_problem *p, job j)
     for (; j.first < j.rows->n; j.first += CHUNK) {
         j.count = j.rows->n - j.first < CHUNK ? j.rows->n - j.first : CHUNK;
         lg_share(p->threads, share_rows, &j);
+        if (j.task == LG_GRADIENT && !j.rows->drawn) keep_chunk(&j);
         for (size_t b = 0; b * BLOCK < j.count; b++) {
             loss += j.n->loss[b];
             right += j.n->right[b];
@@ -207,6 +221,8 @@ static lg_score run(const lg_problem *p, job j)
 void lg_network_gradient(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient,
                          double *loss)
 {
+    network *n = p->self;
+    if (!rows->drawn) n->seen = rows->n;
     *loss = run(p, (job){ .task = LG_GRADIENT, .rows = rows, .x = x, .out = gradient }).loss;
 }
 
@@ -218,6 +234,32 @@ void lg_network_hvp(lg_problem *p, const void *const *x, const lg_rows *rows, co
 void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score)
 {
     *score = run(p, (job){ .task = LG_EVALUATE, .rows = rows, .x = x });
+}
+
+luge_status lg_network_keep(lg_problem *p, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    network *n = p->self;
+
+    for (layer *l = n->layer; p->batch > CHUNK && l <= n->layer + n->layers; l++) {
+        if (l < n->layer + n->layers && !l->kept_a)
+            LG_NEED(l->kept_a = lg_alloc(p->batch * l->width, lg_size(p->type)));
+        if (l > n->layer && !l->kept_delta) LG_NEED(l->kept_delta = lg_alloc(p->batch * l->width, lg_size(p->type)));
+    }
+done:
+    return st;
+}
+
+bool lg_network_layer(const lg_problem *p, size_t i, luge_layer *to)
+{
+    const network *n = p->self;
+    const layer *in = &n->layer[i / 2], *out = in + 1;
+    if (i % 2) return false; /* a bias */
+    *to = (luge_layer){ .input = in->kept_a ? in->kept_a : in->a,
+                        .gout = out->kept_delta ? out->kept_delta : out->delta,
+                        .type = p->type,
+                        .rows = n->seen };
+    return true;
 }
 
 /* ---- opening ---- */
@@ -306,7 +348,7 @@ void lg_network_close(lg_problem *p)
     network *n = p->self;
     for (size_t l = 0; l <= LG_LAYERS; l++) {
         layer *o = &n->layer[l];
-        void *array[] = { o->a, o->slope, o->delta, o->ra, o->bend, o->rd };
+        void *array[] = { o->a, o->slope, o->delta, o->ra, o->bend, o->rd, o->kept_a, o->kept_delta };
         for (size_t i = 0; i < sizeof array / sizeof *array; i++) lg_free(array[i]);
     }
     lg_classes_free(&n->data);

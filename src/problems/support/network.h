@@ -23,6 +23,8 @@ void lg_network_close(lg_problem *p);
 void lg_network_start(const lg_problem *p, void *const *x);
 void lg_network_gradient(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient,
                          double *loss);
+luge_status lg_network_keep(lg_problem *p, luge_error *err);
+bool lg_network_layer(const lg_problem *p, size_t i, luge_layer *layer);
 void lg_network_hvp(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
 void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
 
@@ -30,6 +32,7 @@ void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *row
 #define LG_NETWORK                                                                                                   \
     .settings_size = sizeof(lg_network_settings), .drawn = true,                                                     \
     .close = lg_network_close, .start = lg_network_start,                                                            \
+    .keep = lg_network_keep, .layer = lg_network_layer,                                                              \
     .gradient = lg_network_gradient, .hvp = lg_network_hvp, .evaluate = lg_network_evaluate
 
 /* With classes. */

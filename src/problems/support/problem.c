@@ -194,6 +194,23 @@ luge_status lg_problem_gradient(lg_problem *p, const void *const *x, const size_
     return st;
 }
 
+size_t lg_problem_bias(const lg_problem *p, size_t i)
+{
+    luge_layer unused;
+    return p->kind->layer && p->kind->layer(p, i, &unused) ? i + 1 : i;
+}
+
+luge_status lg_problem_keep(lg_problem *p, luge_error *err)
+{
+    return p->kind->keep ? p->kind->keep(p, err) : LUGE_OK;
+}
+
+void lg_problem_layers(const lg_problem *p, luge_layer *layer)
+{
+    for (size_t i = 0; i < p->tensors; i++)
+        if (!p->kind->layer || !p->kind->layer(p, i, &layer[i])) layer[i] = (luge_layer){ 0 };
+}
+
 luge_status lg_problem_sampled(lg_problem *p, const void *const *x, const size_t *row, size_t n, uint64_t draw,
                                void *const *gradient, luge_error *err)
 {
