@@ -19,7 +19,11 @@ static parts parts_of(const double *f, size_t n)
     return p;
 }
 
-double lg_rank_one_bytes(double n, double other) { return lg_desk_bytes(2 * n * n + 2 * n * other + n + other, 8); }
+double lg_rank_one_bytes(double left, double right)
+{
+    double side = fmax(left, right), most = (left + right) / 2; /* terms in all */
+    return lg_desk_bytes(fmax(2 * side * side, most * (left + 2 * right + left / 2)) + left * right + left * left, 8);
+}
 
 /* No denormal is kept. */
 static double kept(double a) { return fabs(a) < DBL_MIN ? 0 : a; }
@@ -99,21 +103,40 @@ double lg_rank_one_largest(const double *f, size_t n)
 
 /* ---- products ---- */
 
-/* Rows of f64, each times its factor, as numbers of `type`. */
-static void *numbers(lg_desk *d, luge_type type, const double *v, size_t rows, size_t n, const double *factor,
-                     double by)
+/* a as numbers of `type` in rows `stride` apart, each column times its factor and all times `by`. */
+static void write(luge_type type, lg_matrix a, const double *factor, double by, void *to, size_t stride)
 {
-    void *to = lg_desk_take(d, rows * n * lg_size(type));
-    for (size_t j = 0; j < rows; j++) {
-        double s = factor ? factor[j] * by : by;
-        for (size_t i = j * n; i < (j + 1) * n; i++) {
+    for (size_t i = 0; i < a.rows; i++)
+        for (size_t j = 0; j < a.columns; j++) {
+            double v = (a.turned ? a.v[j * a.rows + i] : a.v[i * a.columns + j]) * (factor ? factor[j] * by : by);
             if (type == LUGE_F64)
-                ((double *)to)[i] = s * v[i];
+                ((double *)to)[i * stride + j] = v;
             else
-                ((float *)to)[i] = (float)(s * v[i]);
+                ((float *)to)[i * stride + j] = (float)v;
         }
-    }
-    return to;
+}
+
+static void scale_columns(luge_type type, size_t m, size_t n, const double *factor, double by, void *a, size_t stride)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            if (type == LUGE_F64)
+                ((double *)a)[i * stride + j] *= factor[j] * by;
+            else
+                ((float *)a)[i * stride + j] *= (float)(factor[j] * by);
+        }
+}
+
+/* The transpose of a, m x n, in rows `stride` apart. */
+static void turn(luge_type type, size_t m, size_t n, const void *a, void *to, size_t stride)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < m; i++) {
+            if (type == LUGE_F64)
+                ((double *)to)[j * stride + i] = ((const double *)a)[i * n + j];
+            else
+                ((float *)to)[j * stride + i] = ((const float *)a)[i * n + j];
+        }
 }
 
 /* X and x: two matrices of m rows, the columns of the second behind those of the first. */
@@ -122,38 +145,46 @@ typedef struct half {
     void *v, *copy;
 } half;
 
-/* [X | x] + ([X | x] W') S W, and S the factors over a */
-static void right_terms(lg_desk d, luge_type type, const parts *o, size_t m, const half *x)
+/* L [X | x] R for L = I + U' S U and R = I + V' Z V, in one pass over X behind two products with it:
+ * X + [X V' Z | U' S] [V; P + (P V') Z V],  P = U X.  S and Z are the terms' factors over a. */
+static void terms(lg_desk d, luge_type type, const parts *l, const parts *r, size_t m, size_t n, const half *x)
 {
-    const char *w = numbers(&d, type, o->w, o->terms, o->n, NULL, 1),
-               *sw = numbers(&d, type, o->w, o->terms, o->n, o->s, 1 / o->a);
-    void *t = lg_desk_take(&d, m * o->terms * lg_size(type));
-    for (const half *p = x; p < x + 2 && p->v; p++)
-        lg_gemm(type, d.threads, m, o->terms, p->columns, (lg_factor){ p->v, p->columns, false },
-                (lg_factor){ w + p->at * lg_size(type), o->n, true }, p > x, t, o->terms);
-    for (const half *p = x; p < x + 2 && p->v; p++)
-        lg_gemm(type, d.threads, m, p->columns, o->terms, (lg_factor){ t, o->terms, false },
-                (lg_factor){ sw + p->at * lg_size(type), o->n, false }, true, p->v, p->columns);
-}
+    size_t q = l->terms + r->terms, size = lg_size(type);
+    char *a = lg_desk_take(&d, m * q * size), *b = lg_desk_take(&d, q * n * size), *p = b + r->terms * n * size;
+    void *product = lg_desk_take(&d, n * l->terms * size), *cross = lg_desk_take(&d, l->terms * r->terms * size);
 
-/* X + W' S (W X), of each half alone */
-static void left_terms(lg_desk d, luge_type type, const parts *o, size_t m, const half *x)
-{
-    const void *w = numbers(&d, type, o->w, o->terms, o->n, NULL, 1),
-               *sw = numbers(&d, type, o->w, o->terms, o->n, o->s, 1 / o->a);
-    for (const half *p = x; p < x + 2 && p->v; p++) {
-        lg_desk e = d;
-        void *t = lg_desk_take(&e, p->columns * o->terms * lg_size(type)); /* the transpose of W X: blocks of rows */
-        lg_gemm(type, e.threads, p->columns, o->terms, m, (lg_factor){ p->v, p->columns, true },
-                (lg_factor){ w, o->n, true }, false, t, o->terms);
-        lg_gemm(type, e.threads, m, p->columns, o->terms, (lg_factor){ sw, o->n, true },
-                (lg_factor){ t, o->terms, true }, true, p->v, p->columns);
+    write(type, (lg_matrix){ (double *)(uintptr_t)r->w, r->terms, n, false }, NULL, 1, b, n);
+    for (const half *h = x; h < x + 2 && h->v && r->terms; h++)
+        lg_gemm(type, d.threads, m, r->terms, h->columns, (lg_factor){ h->v, h->columns, false },
+                (lg_factor){ b + h->at * size, n, true }, h > x, a, q);
+    scale_columns(type, m, r->terms, r->s, 1 / r->a, a, q);
+    if (l->terms) {
+        lg_matrix u = { (double *)(uintptr_t)l->w, l->terms, m, false };
+        void *plain = lg_desk_take(&d, l->terms * m * size);
+        write(type, u, NULL, 1, plain, m);
+        write(type, lg_turned(u), l->s, 1 / l->a, a + r->terms * size, q);
+        for (const half *h = x; h < x + 2 && h->v; h++) { /* P' first: its rows are shared among threads */
+            lg_gemm(type, d.threads, h->columns, l->terms, m, (lg_factor){ h->v, h->columns, true },
+                    (lg_factor){ plain, m, true }, false, product, l->terms);
+            turn(type, h->columns, l->terms, product, p + h->at * size, n);
+        }
     }
+    if (l->terms && r->terms) {
+        lg_gemm(type, d.threads, l->terms, r->terms, n, (lg_factor){ p, n, false }, (lg_factor){ b, n, true }, false,
+                cross, r->terms);
+        scale_columns(type, l->terms, r->terms, r->s, 1 / r->a, cross, r->terms);
+        lg_gemm(type, d.threads, l->terms, n, r->terms, (lg_factor){ cross, r->terms, false },
+                (lg_factor){ b, n, false }, true, p, n);
+    }
+    for (const half *h = x; h < x + 2 && h->v && q; h++)
+        lg_gemm(type, d.threads, m, h->columns, q, (lg_factor){ a, q, false },
+                (lg_factor){ b + h->at * size, n, false }, true, h->v, h->columns);
 }
 
 static void whole(lg_desk d, luge_type type, const parts *o, bool right, size_t m, half *x)
 {
-    const char *f = numbers(&d, type, o->w, o->n, o->n, NULL, 1);
+    char *f = lg_desk_take(&d, o->n * o->n * lg_size(type));
+    write(type, (lg_matrix){ (double *)(uintptr_t)o->w, o->n, o->n, false }, NULL, 1, f, o->n);
     for (half *p = x; p < x + 2 && p->v; p++) {
         p->copy = lg_desk_take(&d, m * p->columns * lg_size(type));
         memcpy(p->copy, p->v, m * p->columns * lg_size(type));
@@ -168,12 +199,13 @@ static void whole(lg_desk d, luge_type type, const parts *o, bool right, size_t 
     }
 }
 
-void lg_rank_one_apply(lg_desk d, luge_type type, const double *f, bool right, size_t m, size_t n, void *X, void *x)
+void lg_rank_one_between(lg_desk d, luge_type type, const double *left, const double *right, size_t m, size_t n,
+                         void *X, void *x)
 {
-    parts o = parts_of(f, right ? n + (x != NULL) : m);
+    size_t wide = n + (x != NULL);
+    parts l = parts_of(left, m), r = parts_of(right, wide);
     half halves[2] = { { n, 0, X, NULL }, { 1, n, x, NULL } };
-    if (o.matrix)
-        whole(d, type, &o, right, m, halves);
-    else if (o.terms)
-        (right ? right_terms : left_terms)(d, type, &o, m, halves);
+    terms(d, type, &l, &r, m, wide, halves);
+    if (r.matrix) whole(d, type, &r, true, m, halves);
+    if (l.matrix) whole(d, type, &l, false, m, halves);
 }

@@ -92,7 +92,7 @@
 UNUSED static inline double TAG(bytes)(const lg_shape *t)
 {
     double m = (double)lg_down(t), n = INPUTS_OF;
-    return lg_desk_bytes(3 * (m + n), 6) + fmax(lg_rank_one_bytes(m, n), lg_rank_one_bytes(n, m));
+    return lg_desk_bytes(3 * (m + n), 6) + lg_rank_one_bytes(m, n);
 }
 
 /* MKOR-H: has the loss ceased to fall? */
@@ -168,8 +168,7 @@ THEN(gather)
     void *G = AT(direction), *gb = bias ? bias->slot[TAG(slot_direction)] : NULL, *column = gb;
     if (t->has_bias && !gb) column = memset(lg_desk_take(&d, ROWS * sizeof(double)), 0, ROWS * sizeof(double));
     double before = lg_norm(type, d.threads, t->n, G), of_bias = gb ? lg_norm(type, 1, ROWS, gb) : 0;
-    lg_rank_one_apply(d, type, BLOCK(right, 0), true, ROWS, COLUMNS, G, column);
-    lg_rank_one_apply(d, type, BLOCK(left, 0), false, ROWS, COLUMNS, G, gb);
+    lg_rank_one_between(d, type, BLOCK(left, 0), BLOCK(right, 0), ROWS, COLUMNS, G, column);
     double after = lg_norm(type, d.threads, t->n, G), then_bias = gb ? lg_norm(type, 1, ROWS, gb) : 0;
     double length = h->form == WORD(form, code) ? (before + of_bias) / (after + then_bias)
                                                 : sqrt((before * before + of_bias * of_bias) / (after * after + then_bias * then_bias));
