@@ -3,12 +3,17 @@
 #include "check.h"
 
 #include "linalg/gemm.h"
+#include <cblas.h>
 #include <float.h>
 #include <omp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 extern int openblas_get_num_threads(void) __attribute__((weak));
+extern int openblas_get_parallel(void) __attribute__((weak));
+
+static bool by_openmp(void) { return openblas_get_parallel && openblas_get_parallel() == 2; }
 
 enum { PAD = 3 };
 
@@ -111,7 +116,8 @@ static void threads_are_given_back(void **state)
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         lg_blas_hold held = lg_blas_one_thread();
-        if (openblas_get_num_threads) assert_int_equal(openblas_get_num_threads(), 1);
+        if (openblas_get_num_threads)
+            assert_int_equal(by_openmp() ? omp_get_max_threads() : openblas_get_num_threads(), 1);
         lg_blas_restore(held);
         assert_int_equal(omp_get_max_threads(), threads);
         if (openblas_get_num_threads) assert_int_equal(openblas_get_num_threads(), blas);
@@ -119,11 +125,65 @@ static void threads_are_given_back(void **state)
     omp_set_num_threads(omp);
 }
 
+enum { LARGE = 300 };
+static float left[LARGE * LARGE], right[LARGE * LARGE], alone[LARGE * LARGE], beside[LARGE * LARGE];
+static pthread_barrier_t turn;
+
+static void product(float *c)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, LARGE, LARGE, LARGE, 1, left, LARGE, right, LARGE, 0, c,
+                LARGE);
+}
+
+static void *other(void *unused)
+{
+    (void)unused;
+    omp_set_num_threads(2);
+    pthread_barrier_wait(&turn); /* the first thread holds BLAS */
+    lg_blas_hold held = lg_blas_one_thread();
+    pthread_barrier_wait(&turn);
+    pthread_barrier_wait(&turn); /* the first has given it back */
+    product(beside);
+    lg_blas_restore(held);
+    return NULL;
+}
+
+/* Two optimizers that step at the same time: when one gives BLAS back, the other still has it on one thread. */
+static void who_holds_blas_does_not_see_others(void **state)
+{
+    pthread_t second;
+    int omp = omp_get_max_threads(), blas = openblas_get_num_threads ? openblas_get_num_threads() : 0;
+    (void)state;
+    if (openblas_get_num_threads && !by_openmp()) return; /* the build whose number belongs to the process */
+    for (size_t i = 0; i < LARGE * LARGE; i++) {
+        left[i] = (float)lg_normal(1, 0, i);
+        right[i] = (float)lg_normal(2, 0, i);
+    }
+    assert_int_equal(pthread_barrier_init(&turn, NULL, 2), 0);
+    assert_int_equal(pthread_create(&second, NULL, other, NULL), 0);
+    omp_set_num_threads(2);
+    lg_blas_hold held = lg_blas_one_thread();
+    product(alone);
+    pthread_barrier_wait(&turn);
+    pthread_barrier_wait(&turn);
+    lg_blas_restore(held);
+    pthread_barrier_wait(&turn);
+    pthread_join(second, NULL);
+    CHECK(!memcmp(alone, beside, sizeof alone), "the product of the other thread has other bits");
+    CHECK(omp_get_max_threads() == 2, "%d threads", omp_get_max_threads());
+    if (openblas_get_num_threads)
+        CHECK(openblas_get_num_threads() == blas, "BLAS has %d", openblas_get_num_threads());
+    omp_set_num_threads(omp);
+    pthread_barrier_destroy(&turn);
+    CHECK_END();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_right),
         cmocka_unit_test(threads_are_given_back),
+        cmocka_unit_test(who_holds_blas_does_not_see_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

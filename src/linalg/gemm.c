@@ -7,11 +7,14 @@
 /* Weak, so that another BLAS links too: they are NULL then. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 extern int openblas_get_num_threads(void) __attribute__((weak));
+extern int openblas_get_parallel(void) __attribute__((weak)); /* 2: by OpenMP */
 
 lg_blas_hold lg_blas_one_thread(void)
 {
     lg_blas_hold held = { 0, omp_get_max_threads() };
-    if (openblas_set_num_threads && openblas_get_num_threads) {
+    omp_set_num_threads(1);
+    if (openblas_set_num_threads && openblas_get_num_threads && openblas_get_parallel &&
+        openblas_get_parallel() != 2) {
         held.blas = openblas_get_num_threads();
         openblas_set_num_threads(1);
     }

@@ -14,15 +14,17 @@ typedef struct parts {
 
 static parts parts_of(const double *f, size_t n)
 {
+    if (!f) return (parts){ .n = n, .a = 1 };
     parts p = { .matrix = f[0] < 0, .n = n, .most = n / 2, .a = f[1], .s = f + 2, .w = f + 2 + n / 2 };
     p.terms = p.matrix ? 0 : (size_t)f[0];
     return p;
 }
 
-double lg_rank_one_bytes(double left, double right)
+double lg_rank_one_bytes(double m, double n, bool left, bool right)
 {
-    double side = fmax(left, right), most = (left + right) / 2; /* terms in all */
-    return lg_desk_bytes(fmax(2 * side * side, most * (left + 2 * right + left / 2)) + left * right + left * left, 8);
+    double of_left = left ? m / 2 : 0, of_right = right ? n / 2 : 0, side = fmax(2 * of_left, 2 * of_right);
+    double terms = (2 * of_left + of_right) * (m + n) + of_left * of_right, matrix = 2 * side * side + m * n;
+    return side > 0 ? lg_desk_bytes(fmax(terms, matrix) + n, 8) : 0;
 }
 
 /* No denormal is kept. */

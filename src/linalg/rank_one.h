@@ -17,8 +17,8 @@
 static inline double lg_rank_one_numbers(double n) { return 2 + floor(n / 2) + n * n; }
 static inline double lg_rank_one_start(size_t i) { return i == 1; } /* F = I */
 
-/* Bytes on a desk that the functions here take, with L and R of these sides. */
-double lg_rank_one_bytes(double left, double right);
+/* Bytes on a desk that the functions here take, for L and R of sides m and n where these are there. */
+double lg_rank_one_bytes(double m, double n, bool left, bool right);
 
 void lg_rank_one_blend(double *f, size_t n, double p, double q);                              /* F := p F + q I */
 double lg_rank_one_product(lg_desk d, const double *f, size_t n, const double *v, double *w); /* w = F v; v'w */
@@ -27,8 +27,9 @@ double lg_rank_one_largest(const double *f,
                            size_t n); /* the largest |F_ij|, which stands on the diagonal if F >= 0 */
 void lg_rank_one_matrix(lg_desk d, const double *f, size_t n, double *to); /* F as n x n numbers */
 
-/* [X | x] := L [X | x] R: X has m x n numbers of `type`, x, which may be NULL, m; L is m x m, R as wide as both.  Of
- * a factor that is kept as terms it is F / a: what follows must not depend on the length of the result. */
+/* [X | x] := L [X | x] R: X has m x n numbers of `type`, x, which may be NULL, m; L is m x m, R as wide as both,
+ * NULL: I.  Of a factor that is kept as terms it is F / a: what follows must not depend on the length of the result.
+ */
 void lg_rank_one_between(lg_desk d, luge_type type, const double *left, const double *right, size_t m, size_t n,
                          void *X, void *x);
 

@@ -43,6 +43,7 @@
     _(maybe, eps,           none, "[0,inf)", "paper, exact: largest entry of F that is not stabilized, none: any.  code: ε of adam") \
     _(real, zeta,           0.9,  "[0,1]",   "paper, exact: weight ζ of F where it is stabilized") \
     _(word, norm,           max_abs, (max_abs), "what eps is compared with: the largest entry") \
+    _(int,  max_dim,        10000, "[1,20000]", "longest side of a matrix that has a factor; no factor is I") \
     _(real, reset_threshold, 2,   "[1,inf)", "code: an entry of F that is never reached; no effect") \
     _(real, stabilization_factor, 0.1, "[0,1]", "code: of what never happens; no effect") \
     _(bool, second_order,   true, ,          "false: D = G, no layers are asked for") \
@@ -58,9 +59,10 @@
     _(direction,       1,     work, gather, "G, then D but for its length")
 #define IS_LAYER    (t->ndim > 1)
 #define INPUTS_OF   ((double)lg_across(t) + t->has_bias)
+#define LAYER_FACTOR(n)   (IS_LAYER && (n) <= (double)h->max_dim ? lg_rank_one_numbers(n) : 0)
 #define BLOCKS(_) \
-    _(left,      1, IS_LAYER ? lg_rank_one_numbers((double)lg_down(t)) : 0, lg_rank_one_start(i), "factor L of the outputs, packed") \
-    _(right,     1, IS_LAYER ? lg_rank_one_numbers(INPUTS_OF) : 0,          lg_rank_one_start(i), "factor R of the inputs, packed") \
+    _(left,      1, LAYER_FACTOR((double)lg_down(t)), lg_rank_one_start(i), "factor L of the outputs, packed") \
+    _(right,     1, LAYER_FACTOR(INPUTS_OF),          lg_rank_one_start(i), "factor R of the inputs, packed") \
     _(refreshes, 1, IS_LAYER, 0, "how often both were changed")
 #define MEMORY(_) \
     _(mean, 0, "mean ℓ̄ of the loss, hybrid") \
@@ -73,7 +75,10 @@
       "what came into the layer and the gradients of what came out, in every inv_freq-th step")
 #define COEFS(_)    _(b1) _(a1) _(b2) _(a2) _(rc2) _(eps) _(lr) _(mu) _(decay) _(plain) _(length)
 #define MEASURES(_) _(gather, LG_TENSOR, 1)
-#define WORK        (IS_LAYER ? TAG(bytes)(t) : 0)
+#define WORK        (IS_LAYER ? TAG(bytes)(h, t) : 0)
+#define DIGITS(_) \
+    _(mkor_paper,   "lr=0.1 gamma=0.99 inv_freq=100", "") \
+    _(mkor_h_paper, "lr=0.1", "")
 #define ALIASES(_) \
     _(mkor_paper,   "MKOR, paper's factors",   "form=paper",             "", "Mozaffari et al., NeurIPS 2023, Algorithm 1") \
     _(mkor_h,       "MKOR-H",                  "hybrid=true",            "", "Mozaffari et al., NeurIPS 2023") \
@@ -89,10 +94,10 @@
 #include "linalg/rank_one.h"
 
 /* Room for what is done to one side. */
-UNUSED static inline double TAG(bytes)(const lg_shape *t)
+UNUSED static inline double TAG(bytes)(const struct TAG(hyper) *h, const lg_shape *t)
 {
-    double m = (double)lg_down(t), n = INPUTS_OF;
-    return lg_desk_bytes(3 * (m + n), 6) + lg_rank_one_bytes(m, n);
+    double m = (double)lg_down(t), n = INPUTS_OF, most = (double)h->max_dim;
+    return lg_desk_bytes(3 * (m + n), 6) + lg_rank_one_bytes(m, n, m <= most, n <= most);
 }
 
 /* MKOR-H: has the loss ceased to fall? */
@@ -121,6 +126,7 @@ PREPARE
 static inline void TAG(change)(const struct TAG(hyper) *h, lg_desk d, double *F, size_t n, const double *v, double *w)
 {
     double gamma = h->gamma, rest = 1 - gamma;
+    if (!F) return;
     lg_matrix V = { (double *)(uintptr_t)v, 1, n, false };
     if (!isfinite(lg_dot(V, V))) return;
     if (h->form == WORD(form, code)) {

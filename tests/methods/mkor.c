@@ -36,7 +36,7 @@ typedef struct settings {
     char form; /* code, paper, exact */
     int every;
     long double mu, b1, b2, eps, decay, d, clip, gamma, limit, zeta, hbeta, below; /* limit 0: none */
-    int after;
+    int after, most; /* most 0: every side has a factor */
 } settings;
 
 static void history_make(history *q, uint64_t seed)
@@ -149,6 +149,7 @@ static long double largest(const square *f)
 /* By the inverse of F, but for the paper's own rule. */
 static square changed(const settings *h, square f, const long double *v, int count)
 {
+    if (h->most && f.n > h->most) return f;
     if (h->form == 'c') return count == 1 ? f : inverse(plus(1, inverse(toward_one(h->d, f)), 1, v));
     if (h->limit > 0 && largest(&f) > h->limit) f = toward_one(h->zeta, f);
     if (h->form == 'e') return inverse(plus(h->gamma, inverse(f), 1 - h->gamma, v));
@@ -307,6 +308,10 @@ static const settings rows[] = {
     { "mkor", "form=exact inv_freq=1 gamma=0.8", false, false, 'e', 1, .mu = .9L, .clip = HUGE_VALL, .gamma = .8L },
     { "mkor", "form=exact inv_freq=2 gamma=0.6 eps=2 zeta=0.5 momentum=0.3", false, false, 'e', 2, .mu = .3L,
       .clip = HUGE_VALL, .gamma = .6L, .limit = 2, .zeta = .5L },
+    { "mkor", "form=exact inv_freq=1 gamma=0.8 max_dim=4", .form = 'e', .every = 1, .mu = .9L, .clip = HUGE_VALL,
+      .gamma = .8L, .most = 4 },
+    { "mkor", "form=exact inv_freq=1 gamma=0.8 max_dim=1", .form = 'e', .every = 1, .mu = .9L, .clip = HUGE_VALL,
+      .gamma = .8L, .most = 1 },
     { "mkor_h", "inv_freq=2 hybrid_beta=0.8 hybrid_after=12 hybrid_below=0.4", false, true, 'c', 2, USUAL,
       .hbeta = .8L, .below = .4L, .after = 12 },
     { "mkor_h_paper", "inv_freq=1 hybrid_beta=0.5 hybrid_after=20 hybrid_below=0.9", false, true, 'p', 1, USUAL,
