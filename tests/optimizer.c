@@ -385,6 +385,51 @@ static void nothing_to_step(void **state)
     CHECK_END();
 }
 
+/* A method for hidden matrices says which of its tensors look like something else; others, and vectors, say nothing.
+ */
+static void remarks(void **state)
+{
+    static const struct {
+        const char *method, *name;
+        int ndim;
+        size_t shape[4];
+        const char *says;
+    } rows[] = {
+        { "muon", "transformer.wte.weight", 2, { 4, 4 }, "name of transformer.wte.weight (4 x 4)" },
+        { "muon", "model.Embed_tokens.weight", 2, { 4, 4 }, "name" },
+        { "muon", "lm_head.weight", 2, { 4, 4 }, "name" },
+        { "muon", "head", 2, { 4, 4 }, "name" },
+        { "muon", "a/head/w", 2, { 4, 4 }, "name" },
+        { "muon", "blk.0.heads.w", 2, { 4, 4 }, NULL },
+        { "muon", "wte2", 2, { 4, 4 }, NULL },
+        { "muon", "w", 2, { 8192, 1024 }, "shape of w (8192 x 1024)" },
+        { "muon", "w", 2, { 1, 8192 }, "shape" },
+        { "muon", "w", 2, { 8192, 1025 }, NULL },
+        { "muon", "w", 2, { 8191, 2 }, NULL },
+        { "muon", "head", 1, { 9000 }, NULL },
+        { "muon", "head", 4, { 2, 2, 2, 2 }, NULL },
+        { "adamw", "head", 2, { 9000, 2 }, NULL },
+    };
+    static double x[8192 * 1025];
+    luge_error err;
+    char text[300];
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        luge_optimizer *opt = NULL;
+        if (!luge_method_find(rows[i].method)) continue; /* a build with fewer methods */
+        MUST(luge_new(&opt, rows[i].method, &err));
+        MUST(luge_add(opt, 0, rows[i].name, LUGE_F64, x, rows[i].ndim, rows[i].shape, &err));
+        int got = luge_remark(opt, 0, text, sizeof text);
+        CHECK(got == (rows[i].says != NULL), "row %zu: %d", i, got);
+        if (got) CHECK(strstr(text, rows[i].says), "row %zu: %s", i, text);
+        if (got) CHECK(strstr(text, rows[i].method), "row %zu: %s", i, text);
+        CHECK(!luge_remark(opt, 1, text, sizeof text), "row %zu: one more", i);
+        luge_free(opt);
+    }
+    CHECK(!luge_remark(NULL, 0, text, sizeof text), "of nothing");
+    CHECK_END();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -394,7 +439,7 @@ int main(void)
         cmocka_unit_test(clipping_keeps_nan),  cmocka_unit_test(schedules),
         cmocka_unit_test(schedule_is_lr),      cmocka_unit_test(groups_are_independent),
         cmocka_unit_test(state_memory),        cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(nothing_to_step),
+        cmocka_unit_test(nothing_to_step),     cmocka_unit_test(remarks),
     };
     return cmocka_run_group_tests_name("optimizer", tests, NULL, NULL);
 }

@@ -169,12 +169,14 @@ typedef struct luge_input {
 } luge_input;
 
 /* Of one tensor that is the matrix of a layer, m x n by its first dimension and the rest: what came into the layer in
- * the pass that made the gradient, and the gradient of the mean loss in what came out of it.
- *     height = 0  input is rows x n, gout is rows x m, row-major: a row each of the batch
- *     height > 0  of a convolution of stride 1: the tensor is m x channels x a x b, input is rows x channels x height
- * x width with its padding, gout is rows x m x (height-a+1) x (width-b+1).  Other strides: hand over mean patches and
- * mean gradients over the positions, as above. Where gradients are accumulated, those of the call that completes the
- * step are used. */
+ * the pass that made the gradient, and the gradient of the mean loss in what came out of it.  Both are row-major.
+ *
+ * Where height is 0, input is rows x n and gout is rows x m: a row each of the batch.  Else the layer is a
+ * convolution of stride 1 and the tensor m x channels x a x b: input is rows x channels x height x width, its padding
+ * in it, and gout is rows x m x (height-a+1) x (width-b+1).  Of other strides hand over the means over the positions,
+ * with height = 0.
+ *
+ * Where gradients are accumulated, the call that completes the step is the one whose layers are used. */
 typedef struct luge_layer {
     const void *input, *gout;
     luge_type type;             /* of both */
@@ -190,6 +192,13 @@ typedef struct luge_inputs {
     const double *loss;      /* value of the objective where the gradient was taken, or NULL */
     const luge_layer *layer; /* one per tensor for methods that need it (MKOR), or NULL */
 } luge_inputs;
+
+/* What is worth knowing of the tensors beside their methods, in words: text (size bytes, cut to fit) becomes remark
+ * i.  0: there are no more.  So far: of a method for hidden matrices, each of its matrices whose name (embed, wte,
+ * lm_head, ...) or shape (one side of 8192 or more and 8 times the other) looks like an embedding or an output head,
+ * which its authors leave to AdamW.  Which tensors it gets is the caller's word: nothing else follows from a remark.
+ */
+LUGE_API int luge_remark(const luge_optimizer *opt, size_t i, char *text, size_t size);
 
 /* One step.  It happens wholly or, on any error, not at all. */
 LUGE_API luge_status luge_step(luge_optimizer *opt, const luge_inputs *in, luge_error *err);

@@ -108,6 +108,12 @@ static json_t *point_json(const lg_point *p)
                      cli_json_number(p->seconds));
 }
 
+static void remark(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "luge train: remark: %s\n", text);
+}
+
 static bool report(void *context, const lg_point *p)
 {
     view *v = (view *)context;
@@ -266,6 +272,7 @@ static luge_status train(const options *o, lg_trained *result, luge_error *err)
                      .out = o->out,
                      .resume = o->resume,
                      .report = report,
+                     .remark = remark,
                      .context = &v };
 
     LG_TRY(check(o, err));

@@ -127,6 +127,7 @@ done:
 static luge_status optimizer_make(run *r, luge_error *err)
 {
     luge_status st;
+    char remark[300];
 
     LG_TRY(luge_new_method(&r->opt, r->in->method, err));
     r->method = r->in->method;
@@ -135,6 +136,8 @@ static luge_status optimizer_make(run *r, luge_error *err)
         const lg_shape *t = lg_problem_tensor(r->problem, i);
         LG_TRY(luge_add(r->opt, 0, t->name, r->in->problem.type, r->sx[i], t->ndim, t->shape, err));
     }
+    for (size_t i = 0; r->in->remark && luge_remark(r->opt, i, remark, sizeof remark); i++)
+        r->in->remark(r->in->context, remark);
     LG_TRY(lg_supply_open(&r->supply, r->problem, r->opt, r->method, &r->in->problem, r->sx, err));
     if (r->in->resume) {
         LG_TRY(lg_notes_resume(r->opt, r->method, r->identity, r->in->resume, &r->at, err));
