@@ -8,14 +8,13 @@
  *
  *     the number of terms, or -1: a matrix;  a;  s_1 .. s_(n/2);  n x n: the w_j as rows, or F
  *
- * which start as lg_rank_one_start says.  Call between lg_blas_one_thread and lg_blas_restore.
+ * which start as zeros but for a, 1: F = I.  Call between lg_blas_one_thread and lg_blas_restore.
  * SPDX-License-Identifier: MIT */
 #ifndef LG_RANK_ONE_H
 #define LG_RANK_ONE_H
 #include "linalg/matrix.h"
 
 static inline double lg_rank_one_numbers(double n) { return 2 + floor(n / 2) + n * n; }
-static inline double lg_rank_one_start(size_t i) { return i == 1; } /* F = I */
 
 /* Bytes on a desk that the functions here take, for L and R of sides m and n where these are there. */
 double lg_rank_one_bytes(double m, double n, bool left, bool right);

@@ -10,8 +10,8 @@
  *     D = L [G | g_b] R,  times ‖[G | g_b]‖ / ‖D‖;   code: times (‖G‖ + ‖g_b‖) / (‖D_w‖ + ‖D_b‖).  No layer: D = G
  *     base = sgd:    b := momentum b + (D + λ X),   X := X - η b
  *     base = adam:   u = D + λ X,  m := β₁ m + (1-β₁) u,  v := β₂ v + (1-β₂) u²,  X := X - η (m / (1-β₁ᵏ)) / (√(v / (1-β₂ᵏ)) + ε)
- *     hybrid (MKOR-H):  ℓ̄ := β ℓ̄ + (1-β) f,  ρ := β ρ + (1-β) (fall of ℓ̄),  β hybrid_beta;  after hybrid_after steps, once
- *                    ρ < hybrid_below max ρ, D = G for good, and layers are no longer asked for
+ *     hybrid (MKOR-H):  ℓ̄ := β ℓ̄ + (1-β) f,  ρ := β ρ + fall of ℓ̄,  β hybrid_beta;  after hybrid_after steps, once
+ *                    ρ <= hybrid_below max ρ, D = G for good, and layers are no longer asked for
  *
  * Ref   Mozaffari, Li, Zhang & Mehri Dehnavi, MKOR, NeurIPS 2023, arXiv:2306.01685; Mohammad-Mozaffari/mkor.
  *       In the code form each row's vector is cut at ±clipping_value before the mean, the 1 too.  The paper's plus enlarges F
@@ -61,19 +61,19 @@
 #define INPUTS_OF   ((double)lg_across(t) + t->has_bias)
 #define LAYER_FACTOR(n)   (IS_LAYER && (n) <= (double)h->max_dim ? lg_rank_one_numbers(n) : 0)
 #define BLOCKS(_) \
-    _(left,      1, LAYER_FACTOR((double)lg_down(t)), lg_rank_one_start(i), "factor L of the outputs, packed") \
-    _(right,     1, LAYER_FACTOR(INPUTS_OF),          lg_rank_one_start(i), "factor R of the inputs, packed") \
+    _(left,      1, LAYER_FACTOR((double)lg_down(t)), i == 1, "factor L of the outputs, packed") \
+    _(right,     1, LAYER_FACTOR(INPUTS_OF),          i == 1, "factor R of the inputs, packed") \
     _(refreshes, 1, IS_LAYER, 0, "how often both were changed")
 #define MEMORY(_) \
     _(mean, 0, "mean ℓ̄ of the loss, hybrid") \
-    _(fall, 0, "its mean fall ρ in a step") \
+    _(fall, 0, "its fall ρ, old falls weighing less") \
     _(most, 0, "the largest ρ so far") \
     _(off,  0, "1: second order has ended")
 #define LOSS(_)     _(h->hybrid, "f where the gradient was taken, of the same rows")
 #define LAYER(_) \
     _(IS_LAYER && h->second_order && m->off == 0 && fmod(k - 1, (double)h->inv_freq) == 0, \
       "what came into the layer and the gradients of what came out, in every inv_freq-th step")
-#define COEFS(_)    _(b1) _(a1) _(b2) _(a2) _(rc2) _(eps) _(lr) _(mu) _(decay) _(plain) _(length)
+#define COEFS(_)    _(b1) _(a1) _(b2) _(a2) _(rc2) _(eps) _(lr) _(mu) _(decay) _(length)
 #define MEASURES(_) _(gather, LG_TENSOR, 1)
 #define WORK        (IS_LAYER ? TAG(bytes)(h, t) : 0)
 #define DIGITS(_) \
@@ -104,10 +104,10 @@ UNUSED static inline double TAG(bytes)(const struct TAG(hyper) *h, const lg_shap
 static inline void TAG(watch)(const struct TAG(hyper) *h, double k, struct TAG(memory) *m)
 {
     double mean = k > 1 ? h->hybrid_beta * m->mean + (1 - h->hybrid_beta) * m->loss : m->loss;
-    if (k > 1) m->fall = h->hybrid_beta * m->fall + (1 - h->hybrid_beta) * (m->mean - mean);
+    if (k > 1) m->fall = h->hybrid_beta * m->fall + (m->mean - mean);
     m->mean = mean;
     m->most = fmax(m->most, m->fall);
-    if (k > (double)h->hybrid_after && m->fall < h->hybrid_below * m->most) m->off = 1;
+    if (k > (double)h->hybrid_after && m->fall <= h->hybrid_below * m->most) m->off = 1;
 }
 
 PREPARE
@@ -119,7 +119,7 @@ PREPARE
     c->eps = h->form == WORD(form, code) && !LG_NONE(h->eps) ? h->eps : h->adam_eps;
     c->lr  = h->base == WORD(base, adam) ? h->lr / (1 - lg_power(h->beta1, k)) : h->lr;
     c->mu  = h->momentum;  c->decay = h->weight_decay;
-    c->plain = 1;  c->length = 1;
+    c->length = 0;
 }
 
 /* One factor F of side n by its vector v; w: room for another.  A vector that is not finite changes nothing. */
@@ -179,17 +179,13 @@ THEN(gather)
     double length = h->form == WORD(form, code) ? (before + of_bias) / (after + then_bias)
                                                 : sqrt((before * before + of_bias * of_bias) / (after * after + then_bias * then_bias));
     if (!isfinite(length)) return;
-    c->plain = 0;
     c->length = length;
-    if (!bias) return;
-    struct TAG(coef64) *cb = (struct TAG(coef64) *)(void *)bias->c;
-    cb->plain = 0;
-    cb->length = length;
+    if (bias) ((struct TAG(coef64) *)(void *)bias->c)->length = length;
 }
 
 UPDATE
 {
-    real d = (RE(c->plain) > 0 ? g : c->length * s->direction) + c->decay * x;
+    real d = (RE(c->length) > 0 ? c->length * s->direction : g) + c->decay * x;  /* 0: D = G */
     if (adam) {
         s->exp_avg    = c->b1 * s->exp_avg + c->a1 * d;
         s->exp_avg_sq = c->b2 * s->exp_avg_sq + c->a2 * d * d;

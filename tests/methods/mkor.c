@@ -168,7 +168,7 @@ static bool second_order(const settings *h, const history *q, int k)
             mean[i] += (j > 1 ? 1 - h->hbeta : 1) * powl(h->hbeta, i - j) * (long double)q->loss[j];
         for (int j = 2; j <= i; j++) fall[i] += (1 - h->hbeta) * powl(h->hbeta, i - j) * (mean[j - 1] - mean[j]);
         most = fmaxl(most, fall[i]);
-        if (i > h->after && fall[i] < h->below * most) return false;
+        if (i > h->after && fall[i] <= h->below * most) return false;
     }
     return true;
 }
@@ -427,6 +427,65 @@ static void statistics_that_are_not_finite_change_nothing(void **state)
     CHECK_END();
 }
 
+/* A norm that is no number leaves the gradient as it is, that of the bias too. */
+static void without_a_length_it_is_the_gradient(void **state)
+{
+    static history q;
+    luge_error err;
+    run r;
+    double before[ALL][MOST];
+    (void)state;
+    history_make(&q, 11);
+    for (int j = 0; j < MOST; j++) q.g[4][WIDE][j] = (j % 2 ? 1 : -1) * 1.7e308;
+    run_open(&r, "mkor", "inv_freq=1 momentum=0", .5, &q, LUGE_F64);
+    for (int t = 1; t <= 4; t++) {
+        memcpy(before, r.x, sizeof before);
+        MUST(run_step(&r, &q, t, LUGE_F64, false, &err));
+    }
+    for (int i = WIDE; i <= WIDE_BIAS; i++)
+        for (size_t j = 0; j < shape[i].n; j++)
+            CHECK(r.x[i][j] == before[i][j] - .5 * q.g[4][i][j], "%s[%zu]: %g", shape[i].name, j, r.x[i][j]);
+    CHECK(r.x[TALL][0] != before[TALL][0] - .5 * q.g[4][TALL][0], "so does a layer that has a length");
+    luge_free(r.opt);
+    CHECK_END();
+}
+
+/* A loss that stands still ends second order; what sits exactly at eps is not stabilized; a base has its own slots
+ * only. */
+static void edges(void **state)
+{
+    static history q;
+    luge_error err;
+    run r;
+    (void)state;
+    history_make(&q, 13);
+    for (int t = 0; t <= RUN; t++) q.loss[t] = 2;
+    run_open(&r, "mkor_h", "inv_freq=1 hybrid_after=5", .1, &q, LUGE_F64);
+    for (int t = 1; t <= 7; t++) {
+        CHECK(luge_needs(r.opt, "layer") == (t <= 6), "step %d of a loss that stands still", t);
+        MUST(run_step(&r, &q, t, LUGE_F64, false, &err));
+    }
+    luge_free(r.opt);
+
+    memset(q.in[1][TALL], 0, sizeof q.in[1][TALL]);
+    run_open(&r, "mkor_paper", "inv_freq=1 gamma=0.5 eps=0.5 zeta=0.25 momentum=0", .1, &q, LUGE_F64);
+    MUST(run_step(&r, &q, 1, LUGE_F64, false, &err));
+    const double *right = luge_state(r.opt, TALL, "right", 0);
+    CHECK(right[0] == 1 && right[1] == .5, "%g terms, I times %g", right[0], right[1]);
+    MUST(run_step(&r, &q, 2, LUGE_F64, false, &err));
+    double a[4] = { 0 }; /* F = (F + 2 (F v)(F v)' / (1 + v'F v / 4)) / 2 for gamma = 1/2, from F = I / 2 */
+    for (int i = 0; i < BATCH; i++)
+        for (int j = 0; j < 2; j++) a[j] += q.in[2][TALL][2 * i + j] / BATCH;
+    double want = .25 + 2 * a[0] * a[0] / 4 / (1 + (a[0] * a[0] + a[1] * a[1]) / 8);
+    CHECK(right[0] == -1 && fabs(right[3] - want) < 1e-15, "F_00 is %.17g and not %.17g", right[3], want);
+    CHECK(!luge_state(r.opt, VEC, "momentum_buffer", 0), "momentum = 0 has a buffer");
+    luge_free(r.opt);
+    run_open(&r, "mkor", "base=adam", .1, &q, LUGE_F64);
+    CHECK(luge_state(r.opt, VEC, "exp_avg", 0) && !luge_state(r.opt, VEC, "momentum_buffer", 0), "the slots of adam");
+    luge_free(r.opt);
+    CHECK_END();
+}
+
 /* ---- links, inputs, and what is refused ---- */
 
 static void says(luge_status got, luge_status want, const luge_error *err, const char *word)
@@ -564,6 +623,8 @@ int main(void)
         cmocka_unit_test(equals_its_formula),
         cmocka_unit_test(without_layers_it_is_its_base),
         cmocka_unit_test(statistics_that_are_not_finite_change_nothing),
+        cmocka_unit_test(without_a_length_it_is_the_gradient),
+        cmocka_unit_test(edges),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(layers_of_bf16),
         cmocka_unit_test(same_bits),
