@@ -6,7 +6,8 @@
  * Every function that can fail returns luge_status and fills the caller's luge_error (NULL: not wanted).
  * Ownership is said in three words:  yours (you free it),  lent (valid until the next call on the object or
  * its end),  kept (luge keeps the pointer: leave it valid until luge_free).
- * One thread at a time per object; different objects are independent.  The library never prints, never
+ * One thread at a time per object; different objects are independent (matrix methods on OpenBLAS: on its OpenMP
+ * build; the thread count of its build on POSIX threads is one for the process).  The library never prints, never
  * exits, and keeps no global or thread-local state. */
 #ifndef LUGE_H
 #define LUGE_H

@@ -66,6 +66,8 @@ static void block(const product *p, size_t row, size_t column)
                     (const float *)(const void *)b, (int)p->b.stride, p->accumulate, c, (int)p->stride);
 }
 
+static const double small = 1 << 20; /* multiplications that one thread does sooner than others are woken */
+
 static void blocks(void *context, size_t i)
 {
     const product *p = context;
@@ -78,5 +80,6 @@ void lg_gemm(luge_type type, int threads, size_t m, size_t n, size_t k, lg_facto
 {
     product p = { .type = type, .m = m, .n = n, .k = k, .a = a, .b = b, .accumulate = accumulate, .c = c };
     p.stride = stride, p.rows = rows_of(m), p.columns = columns_of(m, n);
+    if ((double)m * (double)n * (double)k < small) threads = 1;
     if (n) lg_blocks(threads, (m + p.rows - 1) / p.rows * ((n + p.columns - 1) / p.columns), blocks, &p);
 }
