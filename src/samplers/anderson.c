@@ -11,7 +11,7 @@ struct luge_anderson {
     int64_t steps;
     double damping, ridge;
     /* Of each row in turn: dim numbers of the last x, of the last F, window x dim of ΔX and of ΔF, and
-     * window x (dim + window) of room for the orthogonal columns of ΔF over √ridge I. */
+     * (window + 1) x (dim + window) of room for the orthogonal columns of ΔF over √ridge I and the right side. */
     size_t row;
     double *memory;
 };
@@ -32,7 +32,7 @@ luge_status luge_anderson_new(luge_anderson **out, size_t rows, size_t dim, int 
         return lg_fail(err, LUGE_E_ARG, "anderson: damping = %g is not in (0,1]", damping);
     if (!(ridge >= 0 && isfinite(ridge)))
         return lg_fail(err, LUGE_E_ARG, "anderson: ridge = %g is not in [0,inf)", ridge);
-    if (!lg_times(dim, 2 + 3 * w, &wide) || !lg_plus(wide, w * w, &wide) || !lg_times(wide, rows, &all))
+    if (!lg_times(dim, 3 + 3 * w, &wide) || !lg_plus(wide, w * (w + 1), &wide) || !lg_times(wide, rows, &all))
         return lg_fail(err, LUGE_E_MEMORY, "anderson: %zu rows of %zu numbers are too large", rows, dim);
     LG_NEED(a = lg_alloc(1, sizeof *a));
     *a = (luge_anderson){ rows, dim, window, 0, damping, ridge, wide, NULL };
