@@ -66,7 +66,7 @@ done:
 void lg_sampler_locus(enum lg_rule rule, int order, double beta, double theta, double z[2])
 {
     double left[DEGREE + 1], right[DEGREE + 1];
-    double _Complex shift = lg_cos(theta) - I * lg_sin(theta), l = 0, r = 0;
+    double _Complex shift = lg_cos(theta) - (double _Complex)I * lg_sin(theta), l = 0, r = 0;
 
     polynomials(rule, order, beta, left, right);
     for (int i = DEGREE; i >= 0; i--) l = l * shift + left[i], r = r * shift + right[i];

@@ -1,6 +1,5 @@
 /* Anderson acceleration, each row by itself.  SPDX-License-Identifier: MIT */
-#include "core/core.h"
-#include <luge/sample.h>
+#include "samplers/run.h"
 #include <string.h>
 
 enum { MOST = LUGE_ANDERSON_WINDOW, LANES = 8 };
@@ -51,6 +50,8 @@ void luge_anderson_free(luge_anderson *a)
 }
 
 void luge_anderson_begin(luge_anderson *a) { a->steps = 0; }
+
+void lg_anderson_rows(luge_anderson *a, size_t rows) { a->rows = rows; }
 
 /* Lanes of a fixed number, then in order: the same bits everywhere. */
 static double dot(size_t n, const double *a, const double *b)

@@ -130,6 +130,7 @@ static void work(void *context, size_t id, size_t of)
         size_t first = b * c->rows;
         w->rows = all - first < c->rows ? all - first : c->rows;
         w->stepper.n = w->rows * c->run->dim;
+        if (w->anderson) lg_anderson_rows(w->anderson, w->rows);
         if ((w->err.status = block(w, first)) != LUGE_OK) w->failed = b;
     }
 }

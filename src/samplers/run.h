@@ -12,6 +12,8 @@ typedef struct lg_run {
     double *out, *path;
 } lg_run;
 
+/* The last block has fewer rows; never more than at first. */
+void lg_anderson_rows(luge_anderson *anderson, size_t rows);
 luge_status lg_run_all(const lg_run *run, luge_error *err);
 
 #endif

@@ -26,7 +26,7 @@ static const lg_setting table[] = {
     { "until", LG_real, AT(until), "0.6", "[0,1]", "part of the steps that are projected" },
     { "window", LG_int, AT(window), "1", "[0,16]", "differences that Anderson's acceleration of projections takes" },
     { "damping", LG_real, AT(damping), "1", "(0,1]", "its damping" },
-    { "ridge", LG_real, AT(ridge), "1e-4", "[0,1e100]", "what is added to its Gram matrix's diagonal" },
+    { "ridge", LG_real, AT(ridge), "0.0001", "[0,1e100]", "what is added to its Gram matrix's diagonal" },
     { "block", LG_int, AT(block), "0", "[0,1e15]", "rows that go through all steps together; 0: all" },
     { "threads", LG_int, AT(threads), "0", "[0,1024]", "0: OpenMP's choice" },
     { 0 },
@@ -38,7 +38,7 @@ int lg_sampling_order(const lg_sampling *s) { return (int)ceil(s->order); }
 double lg_sampling_beta(const lg_sampling *s)
 {
     double part = fraction(s);
-    return part > 0 ? part : LG_NONE(s->beta) ? 1 : s->beta;
+    return s->rule == LG_ab ? 1 : part > 0 ? part : LG_NONE(s->beta) ? 1 : s->beta;
 }
 
 /* What two settings may not be together. */
