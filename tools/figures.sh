@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# figures.sh LUGE: draws docs/theory/figures anew with the command LUGE.
+# figures.sh LUGE: draws docs/theory/figures and docs/figures anew with the command LUGE.
 set -eu
 luge=${1:?"usage: tools/figures.sh PATH_OF_LUGE"}
 to=$(dirname "$0")/../docs/theory/figures
@@ -28,3 +28,8 @@ draw auto --problem "$hill" --at=-0.5,0.6 --method adamw --set beta1=0.8 --set b
 
 "$luge" analyze nesterov --momentum 0.9 --lr 1 --plot "$to/nesterov.svg" > /dev/null
 "$luge" analyze fsgdm --step 390,11700,58500,117000 --plot "$to/stages.svg" > /dev/null
+
+samplers=$to/../../figures
+mkdir -p "$samplers"
+"$luge" sample ghvb --order 3.8 --steps 10 --halvings 5 --to 0.05 --count 4000 --plot "$samplers/samples.svg" > /dev/null
+"$luge" sample ghvb --order 1.8 --stability --plot "$samplers/stability.svg" > /dev/null

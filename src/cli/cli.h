@@ -49,7 +49,8 @@ typedef struct cli_command {
             "a method of one's own, made by luge cc; loading it runs its code (repeatable)"                          \
     }
 
-extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_reproduce, cli_replay, cli_bench;
+extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_sample, cli_reproduce, cli_replay,
+    cli_bench;
 
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */

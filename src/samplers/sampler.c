@@ -61,6 +61,22 @@ static luge_status check(const lg_sampling *s, luge_error *err)
     return LUGE_OK;
 }
 
+luge_status lg_sampling_parse(lg_sampling *s, const char *const *set, size_t count, luge_error *err)
+{
+    char key[LG_TEXT];
+    const char *value;
+    luge_status st;
+
+    LG_TRY(lg_setting_defaults("sampler", table, s, err));
+    for (size_t i = 0; i < count; i++) {
+        LG_TRY(lg_setting_split(set[i], key, &value, err));
+        LG_TRY(lg_setting_key("sampler", table, s, key, value, err));
+    }
+    st = check(s, err);
+done:
+    return st;
+}
+
 luge_status luge_sampler_new(luge_sampler **out, luge_error *err)
 {
     luge_status st = LUGE_OK;

@@ -13,6 +13,8 @@ typedef struct lg_sampling {
     int64_t projections, window, block, threads;
 } lg_sampling;
 
+/* Defaults and "KEY=VALUE" texts, checked together. */
+luge_status lg_sampling_parse(lg_sampling *s, const char *const *set, size_t count, luge_error *err);
 int lg_sampling_order(const lg_sampling *s);
 double lg_sampling_beta(const lg_sampling *s);
 
