@@ -149,6 +149,70 @@ static void test_orders_dpm(void **state)
     CHECK_END();
 }
 
+/* A history from the exact trajectory before the start, in place of any start-up. */
+static void test_orders_warmed(void **state)
+{
+    enum { BEFORE = 60 };
+    static const struct {
+        const char *order;
+        double least, most;
+    } rows[] = { { "2.8", 2.97, 3.03 }, { "2.5", 2.97, 3.03 }, { "3.8", 3.9, 5.2 }, { "3.5", 3.9, 5.2 } };
+    long double right = exact(3, 0.3L, 40000, 2.2L);
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        double error[3];
+        for (int k = 0; k < 3; k++) {
+            int steps = 320 << k;
+            double delta = -2.7 / steps, x = 2.2, f;
+            luge_sampler *s = sampler("ghvb", rows[i].order, "cold");
+            MUST(luge_sampler_begin(s, 1, &err));
+            for (int n = -BEFORE; n < steps; n++) {
+                double at = 3 + n * delta, before = n < 0 ? (double)exact(3, at, 200, 2.2L) : x;
+                MUST(luge_mixture_noise(&three, at, 1, 1, &before, &f, &err));
+                MUST((n < 0 ? luge_sampler_warm(s, at, at + delta, &f, &err)
+                            : luge_sampler_step(s, at, at + delta, &f, &x, &err)));
+            }
+            error[k] = fabs((double)(x - right));
+            luge_sampler_free(s);
+        }
+        double order = log2(error[1] / error[2]);
+        CHECK(order > rows[i].least && order < rows[i].most, "ghvb %s warmed: order %.3f, errors %.2e %.2e",
+              rows[i].order, order, error[1], error[2]);
+    }
+    CHECK_END();
+}
+
+/* ---- predictions in closed form ---- */
+
+static void test_predictions(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 400; i++) {
+        double x = 8 * lg_normal(1, 0, i), sigma = 5 * lg_uniform(1, 1, i), out, data;
+        long double right = noise(sigma, x);
+        MUST(luge_mixture_noise(&three, sigma, 1, 1, &x, &out, &err));
+        MUST(luge_mixture_data(&three, sigma, 1, 1, &x, &data, &err));
+        CHECK(fabs(out - (double)right) < 4e-15 * (1 + fabs(x) * 10), "at %g, noise %g: %.17g, reference %.17Lg", x,
+              sigma, out, right);
+        CHECK(fabs(data - (x - sigma * out)) < 1e-14 * (1 + fabs(x)), "at %g, noise %g: data %.17g", x, sigma, data);
+    }
+    /* Far out one part is left: the slope of its own density, although every density is 0 in floating point. */
+    double far = 1e6, out;
+    MUST(luge_mixture_noise(&three, 1, 1, 1, &far, &out, &err));
+    CHECK(fabs(out / ((far - 3) / 1.49) - 1) < 1e-15, "at 1e6: %.17g", out);
+    /* In several dimensions one part gives (x - mean)/(s² + σ²) by coordinates. */
+    static const double one = 2, sd = 0.5, mean[] = { 1, -1, 2, 0, 3 };
+    luge_mixture five = { 1, 5, &one, mean, &sd };
+    double x[10] = { 1, 2, 3, 4, 5, -1, -2, -3, -4, -5 }, eps[10];
+    MUST(luge_mixture_noise(&five, 2, 2, 5, x, eps, &err));
+    for (int i = 0; i < 10; i++)
+        CHECK(fabs(eps[i] - 2 * (x[i] - mean[i % 5]) / 4.25) < 1e-15 * 4, "coordinate %d", i);
+    CHECK(luge_mixture_noise(&three, -1, 1, 1, x, eps, &err) == LUGE_E_ARG, "negative noise");
+    CHECK(luge_mixture_noise(&three, 1, 1, 2, x, eps, &err) == LUGE_E_SHAPE, "another dimension");
+    CHECK_END();
+}
+
 /* ---- the toy problems ---- */
 
 static luge_status linear(void *context, double t, size_t rows, size_t dim, const double *x, double *out,
@@ -220,10 +284,9 @@ static void test_divergence_artifact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_orders_dpm),
-        cmocka_unit_test(test_stability_toy),
-        cmocka_unit_test(test_divergence_artifact),
+        cmocka_unit_test(test_orders),        cmocka_unit_test(test_orders_dpm),
+        cmocka_unit_test(test_orders_warmed), cmocka_unit_test(test_predictions),
+        cmocka_unit_test(test_stability_toy), cmocka_unit_test(test_divergence_artifact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
