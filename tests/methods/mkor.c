@@ -352,15 +352,19 @@ static void without_a_length_it_is_the_gradient(void **state)
     (void)state;
     history_make(&q, 11);
     for (int j = 0; j < MOST; j++) q.g[4][WIDE][j] = (j % 2 ? 1 : -1) * 1.7e308;
+    for (int j = 0; j < MOST; j++)
+        q.g[4][TALL][j] = 1.7e308; /* along the inputs, so that the direction has a length */
+    for (int t = 1; t <= 4; t++)
+        for (int j = 0; j < ENTRIES; j++) q.in[t][TALL][j] = 50;
     run_open(&r, "mkor", "inv_freq=1 momentum=0", .5, &q, LUGE_F64);
     for (int t = 1; t <= 4; t++) {
         memcpy(before, r.x, sizeof before);
         MUST(run_step(&r, &q, t, LUGE_F64, false, &err));
     }
-    for (int i = WIDE; i <= WIDE_BIAS; i++)
+    for (int i = WIDE; i <= TALL; i++)
         for (size_t j = 0; j < shape[i].n; j++)
             CHECK(r.x[i][j] == before[i][j] - .5 * q.g[4][i][j], "%s[%zu]: %g", shape[i].name, j, r.x[i][j]);
-    CHECK(r.x[TALL][0] != before[TALL][0] - .5 * q.g[4][TALL][0], "so does a layer that has a length");
+    CHECK(r.x[KERNEL][0] != before[KERNEL][0] - .5 * q.g[4][KERNEL][0], "so does a layer that has a length");
     luge_free(r.opt);
     CHECK_END();
 }
