@@ -20,11 +20,22 @@ luge_status lg_sampler_loops_pick(const lg_sampler_loops **loops, luge_error *er
     return st;
 }
 
+/* From one array of the history to the next: short ones one behind the other, long ones pages apart with one between,
+ * for the reasons that engine/plan.c has. */
+static bool distance(size_t n, size_t *length)
+{
+    enum { SHORT = (1 << 16) / sizeof(double), LINE = LG_ALIGN / sizeof(double), PAGE = LG_PAGE / sizeof(double) };
+    size_t unit = n < SHORT ? LINE : PAGE;
+    if (!lg_plus(n, 2 * unit, length)) return false;
+    *length = n < SHORT ? (n + unit - 1) / unit * unit : *length / unit * unit;
+    return true;
+}
+
 /* What is kept: the last order - 1 predictions, or for ghvb velocities, of which there is at least one. */
 luge_status lg_stepper_open(lg_stepper *s, const lg_sampling *how, size_t n, luge_error *err)
 {
     luge_status st;
-    size_t line = LG_ALIGN / sizeof(double), length, arrays;
+    size_t length, arrays;
 
     *s = (lg_stepper){
         .rule = (enum lg_rule)how->rule, .order = lg_sampling_order(how), .beta = lg_sampling_beta(how), .n = n
@@ -32,9 +43,8 @@ luge_status lg_stepper_open(lg_stepper *s, const lg_sampling *how, size_t n, lug
     LG_TRY(lg_sampler_loops_pick(&s->loops, err));
     s->slots = s->rule == LG_ghvb && s->order == 1 ? 1 : s->order - 1;
     arrays = (size_t)s->slots + (s->rule != LG_ghvb);
-    if (!lg_plus(n, line - 1, &length) || !lg_times(length / line * line, arrays, &s->room))
+    if (!distance(n, &length) || !lg_times(length, arrays, &s->room))
         return lg_fail(err, LUGE_E_MEMORY, "a sampler's history of %zu numbers is too large", n);
-    length = length / line * line;
     LG_NEED(s->memory = lg_alloc(s->room, sizeof(double)));
     for (int i = 0; i < s->slots; i++) s->slot[i] = s->memory + (size_t)i * length;
     s->v = s->rule != LG_ghvb ? s->memory + (size_t)s->slots * length : NULL;
