@@ -63,13 +63,12 @@ static void test_window_one(void **state)
         luge_anderson *a;
         MUST(luge_anderson_new(&a, 2, N, 1, damping, ridge, &err));
         for (int k = 0; k < 8; k++) {
-            long double top = 0, bottom = ridge;
+            long double top = 0, bottom = (long double)ridge;
             for (int r = 0; r < 2; r++) affine(seed + (uint64_t)r, x + r * N, g + r * N);
             for (int i = 0; i < N; i++) {
                 f[i] = g[i] - x[i];
-                if (k)
-                    top += (long double)(f[i] - f_was[i]) * f[i],
-                        bottom += (long double)(f[i] - f_was[i]) * (f[i] - f_was[i]);
+                long double change = k ? (long double)(f[i] - f_was[i]) : 0;
+                top += change * (long double)f[i], bottom += change * change;
             }
             double c = k ? (double)(top / bottom) : 0;
             for (int i = 0; i < N; i++) {

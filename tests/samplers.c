@@ -43,24 +43,26 @@ static void integrate(luge_sampler *s, double from, double to, int steps, bool r
 static const double means[] = { -2, 0.5, 3 }, sds[] = { 0.5, 0.4, 0.7 }, weights[] = { 0.3, 0.45, 0.25 };
 static luge_mixture three = { 3, 1, weights, means, sds };
 
+typedef long double real;
+
 /* -σ times the score, straight from the density in long double. */
-static long double noise(long double sigma, long double x)
+static real noise(real sigma, real x)
 {
-    long double p = 0, slope = 0;
+    real p = 0, slope = 0;
     for (int i = 0; i < 3; i++) {
-        long double v = (long double)sds[i] * sds[i] + sigma * sigma, d = x - means[i];
-        long double q = weights[i] / sqrtl(v) * expl(-d * d / (2 * v));
+        real s = (real)sds[i], v = s * s + sigma * sigma, d = x - (real)means[i];
+        real q = (real)weights[i] / sqrtl(v) * expl(-d * d / (2 * v));
         p += q, slope -= q * d / v;
     }
     return -sigma * slope / p;
 }
 
-static long double exact(long double from, long double to, int steps, long double x)
+static real exact(real from, real to, int steps, real x)
 {
-    long double h = (to - from) / steps;
+    real h = (to - from) / steps;
     for (int i = 0; i < steps; i++) {
-        long double t = from + i * h, a = noise(t, x), b = noise(t + h / 2, x + h / 2 * a);
-        long double c = noise(t + h / 2, x + h / 2 * b), d = noise(t + h, x + h * c);
+        real t = from + i * h, a = noise(t, x), b = noise(t + h / 2, x + h / 2 * a);
+        real c = noise(t + h / 2, x + h / 2 * b), d = noise(t + h, x + h * c);
         x += h / 6 * (a + 2 * b + 2 * c + d);
     }
     return x;
@@ -96,7 +98,7 @@ static const order_row order_rows[] = {
 
 static void test_orders(void **state)
 {
-    long double right = exact(3, 0.3L, 40000, 2.2L);
+    real right = exact(3, 0.3L, 40000, 2.2L);
     double x = 2.2, out, error[5];
 
     (void)state;
@@ -106,7 +108,7 @@ static void test_orders(void **state)
         luge_sampler_field(s, luge_mixture_noise, &three, NULL, NULL);
         for (int k = 0; k < 5; k++) {
             integrate(s, 3, 0.3, 80 << k, false, 1, &x, &out);
-            error[k] = fabs((double)(out - right));
+            error[k] = fabs((double)((real)out - right));
         }
         double order = log2(error[3] / error[4]);
         CHECK(order > r->least && order < r->most, "%s %s %s: order %.3f is not in (%g,%g): errors %.2e %.2e",
@@ -128,7 +130,7 @@ static void test_orders_dpm(void **state)
                  { "1.9", .96, 1.02, 1.5e-3 },
                  { "1.8", .96, 1.02, 3.4e-3 },
                  { "1.5", .94, 1.02, 1.3e-2 } };
-    long double right = exact(10, 0.1L, 40000, 7.3L);
+    real right = exact(10, 0.1L, 40000, 7.3L);
     double x = 7.3, out, error[5];
 
     (void)state;
@@ -137,7 +139,7 @@ static void test_orders_dpm(void **state)
         luge_sampler_field(s, luge_mixture_data, &three, NULL, NULL);
         for (int k = 0; k < 5; k++) {
             integrate(s, 10, 0.1, 40 << k, true, 1, &x, &out);
-            error[k] = fabs((double)(out - right));
+            error[k] = fabs((double)((real)out - right));
         }
         double order = log2(error[3] / error[4]);
         CHECK(order > rows[i].least && order < rows[i].most, "dpm %s: order %.3f, errors %.2e %.2e", rows[i].order,
@@ -157,7 +159,7 @@ static void test_orders_warmed(void **state)
         const char *order;
         double least, most;
     } rows[] = { { "2.8", 2.97, 3.03 }, { "2.5", 2.97, 3.03 }, { "3.8", 3.9, 5.2 }, { "3.5", 3.9, 5.2 } };
-    long double right = exact(3, 0.3L, 40000, 2.2L);
+    real right = exact(3, 0.3L, 40000, 2.2L);
 
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -168,12 +170,12 @@ static void test_orders_warmed(void **state)
             luge_sampler *s = sampler("ghvb", rows[i].order, "cold");
             MUST(luge_sampler_begin(s, 1, &err));
             for (int n = -BEFORE; n < steps; n++) {
-                double at = 3 + n * delta, before = n < 0 ? (double)exact(3, at, 200, 2.2L) : x;
+                double at = 3 + n * delta, before = n < 0 ? (double)exact(3, (real)at, 200, 2.2L) : x;
                 MUST(luge_mixture_noise(&three, at, 1, 1, &before, &f, &err));
                 MUST((n < 0 ? luge_sampler_warm(s, at, at + delta, &f, &err)
                             : luge_sampler_step(s, at, at + delta, &f, &x, &err)));
             }
-            error[k] = fabs((double)(x - right));
+            error[k] = fabs((double)((real)x - right));
             luge_sampler_free(s);
         }
         double order = log2(error[1] / error[2]);
@@ -190,7 +192,7 @@ static void test_predictions(void **state)
     (void)state;
     for (uint64_t i = 0; i < 400; i++) {
         double x = 8 * lg_normal(1, 0, i), sigma = 5 * lg_uniform(1, 1, i), out, data;
-        long double right = noise(sigma, x);
+        real right = noise((real)sigma, (real)x);
         MUST(luge_mixture_noise(&three, sigma, 1, 1, &x, &out, &err));
         MUST(luge_mixture_data(&three, sigma, 1, 1, &x, &data, &err));
         CHECK(fabs(out - (double)right) < 4e-15 * (1 + fabs(x) * 10), "at %g, noise %g: %.17g, reference %.17Lg", x,

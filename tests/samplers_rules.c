@@ -86,19 +86,19 @@ static void test_rules(void **state)
                     real f[N][STEPS], sigma[STEPS + 1];
                     double x[N], start[N], now[N];
                     for (int n = 0; n <= STEPS; n++)
-                        sigma[n] = 3 - 0.11 * n - 0.01 * lg_uniform(seed, 1, (uint64_t)n);
+                        sigma[n] = (real)(3 - 0.11 * n - 0.01 * lg_uniform(seed, 1, (uint64_t)n));
                     for (int i = 0; i < N; i++) x[i] = start[i] = lg_normal(seed, 2, (uint64_t)i);
                     MUST(luge_sampler_begin(s, N, &err));
                     for (int n = 0; n < STEPS; n++) {
-                        for (int i = 0; i < N; i++) f[i][n] = now[i] = lg_normal(seed, 3, (uint64_t)(n * N + i));
+                        for (int i = 0; i < N; i++)
+                            now[i] = lg_normal(seed, 3, (uint64_t)(n * N + i)), f[i][n] = (real)now[i];
                         MUST(luge_sampler_step(s, (double)sigma[n], (double)sigma[n + 1], now, x, &err));
                     }
                     for (int i = 0; i < N; i++) {
-                        for (int n = 0; n <= STEPS; n++) sigma[n] = (double)sigma[n];
-                        real right = reference(rules[r], k, (real)betas[b], f[i], sigma, STEPS, start[i]);
+                        real right = reference(rules[r], k, (real)betas[b], f[i], sigma, STEPS, (real)start[i]);
                         double scale = betas[b] < 0.5 ? 1e3 : 1;
-                        CHECK(fabs((double)(x[i] - right)) < 2e-14 * scale, "%s(%d, %g): %.17g, reference %.17g",
-                              rules[r], k, betas[b], x[i], (double)right);
+                        CHECK(fabs((double)((real)x[i] - right)) < 2e-14 * scale,
+                              "%s(%d, %g): %.17g, reference %.17g", rules[r], k, betas[b], x[i], (double)right);
                     }
                     luge_sampler_free(s);
                 }
