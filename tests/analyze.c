@@ -82,6 +82,28 @@ static void qhm_limit_and_variance(void **state)
     CHECK_END();
 }
 
+/* The best rate of heavy ball for curvatures of condition κ: √μ, or for μ below Polyak's the larger root of
+ * r² - (1+μ)(κ-1)/(κ+1) r + μ.  At Polyak's own the roots at both ends are double ones, which move by the root of
+ * what the momentum is rounded by: there a best rate has half the digits of a double, whoever computes it. */
+static void best_rates(void **state)
+{
+    static const double apart[] = { -0.2, -0.05, -0.01, 0.01, 0.05, 0.2 };
+    (void)state;
+    for (double condition = 4; condition < 500; condition *= 5)
+        for (size_t i = 0; i < ROWS(apart); i++) {
+            double root = sqrt(condition), polyak = pow((root - 1) / (root + 1), 2), most, rate;
+            double mu = polyak + apart[i] * fmin(polyak, 1 - polyak);
+            double half = (1 + mu) * (condition - 1) / (condition + 1) / 2;
+            double closed = mu > polyak ? sqrt(mu) : half + sqrt(half * half - mu);
+            char text[64];
+            snprintf(text, sizeof text, "momentum=%.17g", mu);
+            lg_system s = stationary("heavy_ball", text, 1);
+            MUST(lg_best_curvature(&s, condition, &most, &rate, &err));
+            CLOSE(rate, closed, 1e-10);
+        }
+    CHECK_END();
+}
+
 /* u = 0 in the first stage; 0.0917431193, 0.9380863 and 1/(1+c) at steps 390, 58500 and 117000. */
 static void stages_of_fsgdm(void **state)
 {
@@ -345,7 +367,7 @@ static void an_analysis_is_whole(void **state)
     MUST(lg_analyze_at(&a, HUGE_VAL, &out, &err));
     CHECK(out.linear && out.states == 2 && out.lr == 1, "%zu states", out.states);
     CLOSE(out.stable, 2 + 8 / 9.0, 1e-10);
-    CLOSE(out.rate, 2 / 3.0, 1e-7);
+    CLOSE(out.rate, 2 / 3.0, 1e-7); /* a double root */
     CHECK(!out.certificate.holds, "a certificate for a method that cycles");
     CLOSE(out.response[49], 1.8, 1e-10);
     for (int i = 0; i < LG_CURVATURES; i++)
@@ -385,11 +407,17 @@ static void any_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_of_methods),       cmocka_unit_test(qhm_limit_and_variance),
-        cmocka_unit_test(stages_of_fsgdm),         cmocka_unit_test(bias_correction_in_time),
-        cmocka_unit_test(adam_is_linearized),      cmocka_unit_test(stability_is_that_of_runs),
-        cmocka_unit_test(rates_are_those_of_runs), cmocka_unit_test(conventions_are_the_same_method),
-        cmocka_unit_test(an_analysis_is_whole),    cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(limits_of_methods),
+        cmocka_unit_test(qhm_limit_and_variance),
+        cmocka_unit_test(best_rates),
+        cmocka_unit_test(stages_of_fsgdm),
+        cmocka_unit_test(bias_correction_in_time),
+        cmocka_unit_test(adam_is_linearized),
+        cmocka_unit_test(stability_is_that_of_runs),
+        cmocka_unit_test(rates_are_those_of_runs),
+        cmocka_unit_test(conventions_are_the_same_method),
+        cmocka_unit_test(an_analysis_is_whole),
+        cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

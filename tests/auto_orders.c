@@ -61,7 +61,7 @@ typedef struct problem {
 static double order_of(const lg_whole *w, const problem *p, lg_update *u, int terms)
 {
     double order;
-    MUST(lg_pair_order(w, u, terms == 1 ? "auto:1" : "auto:2", p->time, p->last, &order, &err));
+    MUST(lg_pair_order(w, u, NULL, terms == 1 ? "auto:1" : "auto:2", p->time, p->last, &order, &err));
     return order;
 }
 
@@ -171,8 +171,36 @@ static void on_a_network_with_digits(void **state)
     CHECK_END();
 }
 
+/* A plugin's method, which was to be `name`, beside the flow of that: 0 where no order tells them apart. */
+static int meant_to_be(const char *name, const char *path)
+{
+    lg_short_memory c = { .n = 0 };
+    luge_plugin *plugin;
+    lg_update *u = NULL, *right;
+    lg_whole *w;
+    double one = NAN, two = NAN;
+
+    settings_of(luge_method_find(name), &c);
+    MUST(luge_plugin_open(&plugin, path, &err));
+    right = flowing(luge_method_find(name), &c);
+    assert_non_null(right);
+    MUST(lg_whole_open(
+        &w, &(lg_problem_request){ .spec = "expr:0.5*(1-x)^2+(y-x^2)^2", .at = "-0.5,0.6", .threads = 1 }, &err));
+    luge_status st = lg_update_open_method(&u, luge_plugin_method(plugin, 0), &err);
+    for (size_t i = 0; i < c.n && !st; i++) st = lg_update_set(u, c.set[i], &err);
+    if (!st) st = lg_pair_order(w, u, right, "auto:1", 0.5, 12, &one, &err);
+    if (!st) st = lg_pair_order(w, u, right, "auto:2", 0.5, 12, &two, &err);
+    printf("%.3f %.3f %s\n", one, two, st ? err.text : "");
+    lg_whole_close(w);
+    lg_update_close(u);
+    lg_update_close(right);
+    luge_plugin_close(plugin);
+    return st || !(one > 0.83 && one < 1.1) || !(two > 1.9 && two < 2.1);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3) return meant_to_be(argv[1], argv[2]);
     const struct CMUnitTest tests[] = { cmocka_unit_test(on_formulas), cmocka_unit_test(on_a_network_with_digits) };
     only = argc > 1 ? argv[1] : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,9 +80,10 @@ typedef struct lg_short_memory {
 luge_status lg_short_memory_set(lg_short_memory *m, const char *key, const char *value, luge_error *err);
 luge_status lg_short_memory_of(lg_short_memory *m, const luge_method *method, luge_error *err);
 
-/* The order of a model ("auto:1", "auto:2") from the prepared start, by the errors at h = 2^(1-last) and 2^-last. */
-luge_status lg_pair_order(const lg_whole *w, lg_update *u, const char *model, double time, int last, double *order,
-                          luge_error *err);
+/* The order to which u shadows a model ("auto:1", "auto:2") of itself, or of `like`, from the prepared start: by the
+ * errors at h = 2^(1-last) and 2^-last. */
+luge_status lg_pair_order(const lg_whole *w, lg_update *u, lg_update *like, const char *model, double time, int last,
+                          double *order, luge_error *err);
 
 /* The problem's value on a grid over the paths' surroundings, and lines of equal value of it: points in order, broken
  * by a NAN pair.  xy is yours: lg_free. */

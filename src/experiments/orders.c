@@ -37,8 +37,8 @@ done:
     return st;
 }
 
-luge_status lg_pair_order(const lg_whole *w, lg_update *u, const char *model, double time, int last, double *order,
-                          luge_error *err)
+luge_status lg_pair_order(const lg_whole *w, lg_update *u, lg_update *like, const char *model, double time, int last,
+                          double *order, luge_error *err)
 {
     luge_status st;
     double error[2];
@@ -49,6 +49,7 @@ luge_status lg_pair_order(const lg_whole *w, lg_update *u, const char *model, do
                                       .at = lg_whole_start(w),
                                       .model = model,
                                       .update = u,
+                                      .like = like,
                                       .prepared = 1,
                                       .time = time,
                                       .every = (int64_t)ceil(time / h / 4),
@@ -82,8 +83,8 @@ static luge_status shadows_its_flow(lg_trials *t, const lg_config *c, luge_error
     if (lg_update_flowing(u, power, &why) || lg_update_resting(u, 0.4, 0.7, &why)) goto done;
     LG_TRY(lg_whole_open(
         &w, &(lg_problem_request){ .spec = "expr:0.5*(1-x)^2+(y-x^2)^2", .at = "-0.5,0.6", .threads = 1 }, err));
-    LG_TRY(lg_pair_order(w, u, "auto:1", 0.5, 12, &one, err));
-    LG_TRY(lg_pair_order(w, u, "auto:2", 0.5, 12, &two, err));
+    LG_TRY(lg_pair_order(w, u, NULL, "auto:1", 0.5, 12, &one, err));
+    LG_TRY(lg_pair_order(w, u, NULL, "auto:2", 0.5, 12, &two, err));
     t->checked++;
     LG_CHECK(t, one > 0.83 && one < 1.1, "%s: order %.3f with V0, not 1", c->name, one);
     LG_CHECK(t, two > 1.9 && two < 2.1, "%s: order %.3f with V0 + h V1, not 2", c->name, two);
