@@ -97,7 +97,7 @@ def slope(x):
     return np.array([-2 * (1 - x[0]) - 40 * x[0] * (x[1] - x[0]**2), 20 * (x[1] - x[0]**2)])
 
 
-@pytest.mark.parametrize("name", ["heavy_ball", "nesterov", "adam", "schedule_free_sgd"])
+@pytest.mark.parametrize("name", ["heavy_ball", "nesterov", "adam"])
 def test_minimize(name):
     seen = []
     found = luge.minimize(rosenbrock, [-0.5, 0.5], method=name, jac=slope, lr=3e-3, maxiter=60000, callback=lambda r: seen.append(r.fun))
