@@ -34,7 +34,7 @@ typedef struct lg_train {
     const char *out;       /* folder for log.csv, log.jsonl, checkpoint.safetensors; NULL: none */
     const char *resume;    /* a checkpoint to go on from, or NULL */
     bool (*report)(void *context, const lg_point *point); /* after each step; false: stop after saving; may be NULL */
-    void (*remark)(void *context, const char *text); /* told of what luge_remark says, or NULL */
+    void (*remark)(void *context, const char *text);      /* told of what luge_remark says, or NULL */
     void *context;
 } lg_train;
 

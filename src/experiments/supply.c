@@ -135,7 +135,8 @@ static luge_status make(lg_supply *s, const luge_method *method, const luge_row 
 {
     for (int i = 0; i < MAKERS; i++)
         if (!strcmp(makers[i].name, input->name)) return makers[i].make(s, b, err);
-    return lg_fail(err, LUGE_E_INPUT, "%s needs %s (%s), which this problem cannot supply; training can: loss, %s, %s, %s, %s",
+    return lg_fail(err, LUGE_E_INPUT,
+                   "%s needs %s (%s), which this problem cannot supply; training can: loss, %s, %s, %s, %s",
                    luge_method_text(method, LUGE_NAME), input->name, input->text, makers[0].name, makers[1].name,
                    makers[2].name, makers[3].name);
 }

@@ -10,9 +10,9 @@ extern const bool lg_has_blas; /* false: the library is built without, and so wi
 enum { LG_GEMM_ROWS = 64 };
 
 /* BLAS must not start threads inside a block: hold it at one around a group of products, then give back what was.
- * OpenBLAS's build on OpenMP asks OpenMP, whose number belongs to the calling thread: threads that hold it at the same
- * time do not see each other.  The number of its build on POSIX threads belongs to the whole process, and to hold it twice
- * at the same time is wrong.  Other BLAS libraries are taken to run on one thread. */
+ * OpenBLAS's build on OpenMP asks OpenMP, whose number belongs to the calling thread: threads that hold it at the
+ * same time do not see each other.  The number of its build on POSIX threads belongs to the whole process, and to
+ * hold it twice at the same time is wrong.  Other BLAS libraries are taken to run on one thread. */
 typedef struct lg_blas_hold {
     int blas, omp;
 } lg_blas_hold;
