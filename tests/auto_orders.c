@@ -178,7 +178,7 @@ static int meant_to_be(const char *name, const char *path)
     luge_plugin *plugin;
     lg_update *u = NULL, *right;
     lg_whole *w;
-    double one = NAN, two = NAN;
+    double one = (double)NAN, two = (double)NAN;
 
     settings_of(luge_method_find(name), &c);
     MUST(luge_plugin_open(&plugin, path, &err));
