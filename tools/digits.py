@@ -20,7 +20,7 @@ LEAST = 0.88
 def accuracy(program, command, data):
     """What a run of the command comes to, or why it does not."""
     words = [program, *shlex.split(command)[1:], "--quiet", "--json"]
-    done = subprocess.run(words, cwd=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    done = subprocess.run(words, cwd=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
     if done.returncode:
         return None, done.stderr.strip()
     return json.loads(done.stdout.splitlines()[-1])["test_accuracy"], ""
