@@ -87,16 +87,6 @@ static PyObject *rows(PyObject *self, PyObject *args)
     return list;
 }
 
-static PyObject *options(PyObject *self, PyObject *unused)
-{
-    PyObject *list = PyList_New(0);
-    luge_row row;
-    (void)self, (void)unused;
-    for (size_t i = 0; list && luge_option_row(i, &row); i++)
-        if (!append_row(list, &row)) Py_CLEAR(list);
-    return list;
-}
-
 /* ---- an optimizer ---- */
 
 typedef struct object {
@@ -367,7 +357,6 @@ static PyMethodDef functions[] = {
     { "methods", methods, METH_NOARGS, "methods() -> list of names" },
     { "text", text, METH_VARARGS, "text(method, what) -> str" },
     { "rows", rows, METH_VARARGS, "rows(method, table) -> list of (name, kind, range, text, value)" },
-    { "options", options, METH_NOARGS, "options() -> rows of an optimizer's options" },
     { NULL, NULL, 0, NULL },
 };
 

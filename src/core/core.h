@@ -113,8 +113,8 @@ double lg_power(double b, double k); /* b^k, whole k >= 0 or k = infinity: squar
 
 /* The highest of 2, 3, 4 (x86-64-v2, ...) that this processor has, or what `force` ("v2", ...) says; 0: not x86. */
 luge_status lg_isa_level(const char *force, int *level, luge_error *err);
-bool lg_asks_ahead(
-    void); /* a loop gains where it asks for memory ahead of time: measured, by the maker of the processor */
+/* Whether loops on this processor gain by asking for memory ahead of time: measured, by its maker. */
+bool lg_asks_ahead(void);
 
 /* ---- threads (share.c): the one place that starts them ---- */
 

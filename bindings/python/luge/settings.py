@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, NamedTuple
 
 from . import _luge
@@ -76,13 +75,6 @@ def method(name: str) -> Method:
                               {row[0]: row[3] for row in _luge.rows(name, "slots")},
                               {row[0]: row[3] for row in _luge.rows(name, "inputs")})
     return _known[name]
-
-
-def signature(of: Method, *first: inspect.Parameter) -> inspect.Signature:
-    """A signature with the method's settings as keywords."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature([*first, *(inspect.Parameter(s.name, keyword, default=s.default) for s in of.settings.values()),
-                              inspect.Parameter("options", keyword, default=None)])
 
 
 def describe(of: Method) -> str:

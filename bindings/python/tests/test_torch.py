@@ -164,7 +164,7 @@ def test_states_swap_in_mid_run(name, peer, settings):
 def test_every_method_resumes(name):
     """Bit for bit from a state_dict, through pickle and deepcopy; every method can be made and stepped."""
     needs = luge.method(name).inputs
-    made = {k: [torch.full_like(p, 0.3) for p in tensors()] for k in needs if k != "loss"}
+    made = {k: [torch.full_like(p, 0.3) for p in tensors()] for k in needs if k not in ("loss", "layer")}
 
     def steps(optimizer, params, first, last):
         for k in range(first, last):
@@ -174,12 +174,11 @@ def test_every_method_resumes(name):
 
     params = tensors()
     optimizer = luge.torch.Optimizer(name, params)
-    try:
-        steps(optimizer, params, 0, 5)
-    except ValueError as why:
-        if "layer" in str(why) or "input" in str(why):
-            pytest.skip(f"{name}: {why}")
-        raise
+    if "layer" in needs:
+        with pytest.raises(ValueError, match="layer"):  # Python cannot hand over what layers saw
+            steps(optimizer, params, 0, 5)
+        return
+    steps(optimizer, params, 0, 5)
     for copied in [lambda o: pickle.loads(pickle.dumps(o)), copy.deepcopy]:
         twin = copied(optimizer)
         theirs = [p for g in twin.param_groups for p in g["params"]]
