@@ -3,20 +3,20 @@
 
 # From src, and the list of levels that the build has made.  All of it lies under include/luge, in the build folder and
 # where luge is installed, so that the command finds it from its own place.
-file(GLOB PLUGIN_SUPPORT RELATIVE ${CMAKE_SOURCE_DIR}/src CONFIGURE_DEPENDS src/methods/support/*.h)
+file(GLOB PLUGIN_SUPPORT RELATIVE ${PROJECT_SOURCE_DIR}/src CONFIGURE_DEPENDS src/methods/support/*.h)
 set(PLUGIN_FILES core/core.h core/elementary.c engine/describe.inc engine/end.inc engine/engine.h engine/kernels.inc
   engine/loop_cpu.inc engine/method.h engine/plugin.h engine/plugin.inc engine/point.inc engine/real.h engine/touch.inc
   ${PLUGIN_SUPPORT})
 
 function(luge_plugin_tree)
-  set(tree ${CMAKE_BINARY_DIR}/include/luge)
+  set(tree ${PROJECT_BINARY_DIR}/include/luge)
   foreach(file IN LISTS PLUGIN_FILES)
     get_filename_component(folder ${tree}/${file} DIRECTORY)
     file(MAKE_DIRECTORY ${folder})
-    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${file} ${tree}/${file} SYMBOLIC)
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src/${file} ${tree}/${file} SYMBOLIC)
   endforeach()
   file(CREATE_LINK ${GENERATED}/levels.inc ${tree}/engine/levels.inc SYMBOLIC)
-  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/include/luge/luge.h ${tree}/luge.h SYMBOLIC)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/luge/luge.h ${tree}/luge.h SYMBOLIC)
   file(CREATE_LINK ${GENERATED}/luge/version.h ${tree}/version.h SYMBOLIC)
 endfunction()
 
