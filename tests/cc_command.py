@@ -97,6 +97,9 @@ class Making(Plugin):
         page = lines(self.good("methods", "drift", "--plugin", out, "--json"))[0]
         self.assertEqual(page["formula"], "Drift: momentum under another name.\n\n    m = mu m + g,   \"quoted\" and "
                                           "\\escaped\n    x = x - lr m\n\nRef   None.")
+        self.assertTrue(page["flow"])
+        self.assertIsNone(page["example"])  # no test has run it
+        self.assertIn("signs", lines(self.good("methods", "lion", "--json"))[0]["no_flow"])
 
     def test_formulas(self):
         """The opening comment is read here as the build reads those of luge's own methods."""
@@ -120,6 +123,7 @@ class Making(Plugin):
     def test_mistakes(self):
         rows = [
             (DRIFT.replace("NAME  drift", "OTHER drift"), "drift.h", "#define NAME"),
+            (DRIFT.replace("#define COEFS", "#define WORK 1\n#define COEFS"), "drift.h", "matrix method", "no plugins"),
             (DRIFT.replace("NAME  drift", "NAME  9lives"), "drift.h", "9lives"),
             (DRIFT.replace("NAME  drift", "NAME  adamw"), "drift.h", "adamw", "another NAME"),
             (DRIFT.replace("drift_half", "adam"), "adam", "another NAME"),

@@ -1,5 +1,6 @@
 /* luge methods: what the registry knows, as a table, a page, or JSON.  SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
+#include "flows/update.h"
 #include <string.h>
 
 typedef struct options {
@@ -75,9 +76,31 @@ static double bytes_per_parameter(const luge_method *method)
     return good ? (double)bytes / (double)(shape[0] * shape[1]) : (double)NAN;
 }
 
+/* ---- the flow ---- */
+
+/* Has it a flow with the default settings?  Where it has none, *why says it without the method's name. */
+static bool has_flow(const luge_method *method, luge_error *err, const char **why)
+{
+    int power[LG_SLOTS];
+    lg_update *u = NULL;
+    luge_status st = lg_update_open_method(&u, method, err);
+    if (!st) st = lg_update_flowing(u, power, err);
+    if (!st) st = lg_update_resting(u, 0.4, 0.7, err);
+    lg_update_close(u);
+    *why = st ? strstr(err->text, ": ") : NULL;
+    *why = *why ? *why + 2 : err->text;
+    return !st;
+}
+
 /* ---- the example: digits ---- */
 
 enum { COMMAND = 600 };
+
+/* A plugin's examples are its author's: no test has run them. */
+static bool is_own(const luge_method *method)
+{
+    return luge_method_find(luge_method_text(method, LUGE_NAME)) == method;
+}
 
 /* The command whose run reaches what tools/digits.py asks for; false: the method is not for it, as row->text says. */
 static bool example(const luge_method *method, char *command, size_t size, luge_row *row)
@@ -129,8 +152,12 @@ static bool method_json(const luge_method *method)
     json_object_set_new(object, "bytes_per_parameter", cli_json_number(bytes_per_parameter(method)));
     for (size_t i = 0; i < SECTIONS; i++)
         json_object_set_new(object, sections[i].key, rows_json(method, &sections[i]));
-    bool can = example(method, command, sizeof command, &row);
-    json_object_set_new(object, "example", can ? json_string(command) : json_null());
+    const char *why;
+    luge_error err;
+    bool flow = has_flow(method, &err, &why), can = example(method, command, sizeof command, &row);
+    json_object_set_new(object, "flow", json_boolean(flow));
+    json_object_set_new(object, "no_flow", flow ? json_null() : json_string(why));
+    json_object_set_new(object, "example", can && is_own(method) ? json_string(command) : json_null());
     json_object_set_new(object, "no_example", can ? json_null() : json_string(row.text));
     return cli_json_line(object);
 }
@@ -225,11 +252,37 @@ static void alias_line(const luge_method *method, bool links)
         printf("%s is %s with %s\n", name_of(method), base, fixed);
 }
 
+static void flow_text(const luge_method *method)
+{
+    const char *why;
+    luge_error err;
+    printf("\nFlow\n  ");
+    if (has_flow(method, &err, &why))
+        printf("luge flow --models auto --method %s\n", name_of(method));
+    else
+        printf("none: %s\n", why);
+}
+
+static void flow_markdown(const luge_method *method)
+{
+    const char *why;
+    luge_error err;
+    printf("\n## Flow\n\n");
+    if (has_flow(method, &err, &why))
+        printf("`luge flow --models auto --method %s` derives it from this file: the iterates are O(h) from the flow "
+               "of V₀ "
+               "and O(h²) from that of V₀ + h V₁.\n",
+               name_of(method));
+    else
+        printf("`luge flow --models auto` derives none with the default settings: %s.\n", why);
+}
+
 static void example_text(const luge_method *method)
 {
     char command[COMMAND];
     luge_row row;
     bool can = example(method, command, sizeof command, &row);
+    if (!is_own(method)) return;
     printf("\nOn handwritten digits\n  ");
     if (can)
         printf("%s\n", command);
@@ -242,6 +295,7 @@ static void example_markdown(const luge_method *method)
     char command[COMMAND];
     luge_row row;
     bool can = example(method, command, sizeof command, &row);
+    if (!is_own(method)) return;
     printf("\n## On handwritten digits\n\n");
     if (!can)
         printf("Not for it: %s.\n", row.text);
@@ -261,6 +315,7 @@ static void method_text(const luge_method *method)
     printf("%s, %s bytes of state for a parameter in f32\n\n%s\n", luge_method_text(method, LUGE_KIND),
            cli_digits(text, bytes_per_parameter(method), 4), luge_method_text(method, LUGE_FORMULA));
     for (size_t i = 0; i < SECTIONS; i++) section_text(method, &sections[i]);
+    flow_text(method);
     example_text(method);
 }
 
@@ -310,6 +365,7 @@ void cli_method_page(const luge_method *method)
     printf("\n\n```text\n%s\n```\n", luge_method_text(method, LUGE_FORMULA));
     for (size_t i = 0; i < SECTIONS; i++) section_markdown(method, &sections[i]);
     evidence_markdown(method);
+    flow_markdown(method);
     example_markdown(method);
     aliases_markdown(method);
 }

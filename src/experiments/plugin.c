@@ -64,6 +64,11 @@ static luge_status read_method(build *b, luge_error *err)
             LG_TRY(lg_fail(err, LUGE_E_FORMAT,
                            "%s: there is no #define %s; docs/your-own-method.md shows a whole method file", b->file,
                            needed[i]));
+    if (defined(b->text, "WORK")) /* a plugin is linked with nothing, and so with no BLAS */
+        LG_TRY(lg_fail(
+            err, LUGE_E_FORMAT,
+            "%s: WORK makes it a matrix method; these are built with luge, in src/methods, and are no plugins",
+            b->file));
     const char *name = defined(b->text, "NAME");
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     if (n == 0 || n >= sizeof b->name || (*name >= '0' && *name <= '9') || !strchr(" \t\r\n", name[n]))
