@@ -33,7 +33,7 @@ PREPARE
 {
     c->decay = h->weight_decay;
     c->step  = h->lr / h->betas.n;
-    for (int i = 0; i < LG_MANY; i++) c->beta[i] = h->betas.v[i];
+    EACH(i, LG_MANY) c->beta[i] = h->betas.v[i];
 }
 
 UPDATE

@@ -60,7 +60,7 @@ MEASURE(size)
     sum->dd = SQ(s->exp_avg);
 }
 
-THEN(size) { c->step = r->dd == 0 ? 0 : c->step / sqrt(r->dd); }
+THEN(size) { if (r->dd != 0) c->step /= sqrt(r->dd); }
 
 UPDATE
 {

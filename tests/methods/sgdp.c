@@ -114,8 +114,8 @@ static void first_step(void **state)
     for (int project = 0; project < 2; project++) {
         double x[4] = { 3, 4, -1, 2 }, start[4] = { 3, 4, -1, 2 };
         luge_error err;
-        luge_optimizer *opt = open_method("sgdp", project ? "lr=0.01 dampening=0.5 project_momentum=true"
-                                                          : "lr=0.01 dampening=0.5 project_momentum=false");
+        luge_optimizer *opt = open_method("sgdp", project ? "lr=0.01 eps=0 dampening=0.5 project_momentum=true"
+                                                          : "lr=0.01 eps=0 dampening=0.5 project_momentum=false");
         const void *grad = g;
         MUST(luge_add(opt, 0, "w", LUGE_F64, x, 2, (size_t[]){ 2, 2 }, &err));
         MUST(luge_step(opt, &(luge_inputs){ .grad = &grad }, &err));
