@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-ORDER = ["core", "io", "linalg", "engine methods", "samplers", "problems", "flows", "analysis", "experiments", "dist", "cli"]
+ORDER = ["core", "io", "linalg", "engine methods", "samplers federated", "problems", "flows", "analysis", "experiments", "dist", "cli"]
 PLACE = {folder: place for place, folders in enumerate(ORDER) for folder in folders.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 PUBLIC = re.compile(r"(stddef|stdint|luge/\w+)\.h")
