@@ -49,8 +49,8 @@ typedef struct cli_command {
             "a method of one's own, made by luge cc; loading it runs its code (repeatable)"                          \
     }
 
-extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_sample, cli_reproduce, cli_replay,
-    cli_bench;
+extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_sample, cli_federate,
+    cli_reproduce, cli_replay, cli_bench;
 
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */
@@ -89,6 +89,11 @@ const char *cli_digits(char text[32], double v, int digits);
 /* Print one JSON object as a line on standard output and release it; false: it could not be made. */
 bool cli_json_line(json_t *object);
 json_t *cli_json_number(double v); /* null where v is not finite */
+
+/* ---- signals (signals.c): after the first call SIGINT and SIGTERM are only noted, once each ---- */
+
+void cli_catch_signals(void);
+int cli_caught(void); /* the number of the signal, 0: none */
 
 /* ---- progress (progress.c): one line on a terminal, for what takes more than a second ---- */
 

@@ -1,7 +1,6 @@
 /* luge train.  SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 #include "experiments/experiments.h"
-#include <signal.h>
 #include <string.h>
 
 typedef struct options {
@@ -53,20 +52,6 @@ static const cli_option table[] = {
     { "--quiet", CLI_FLAG, offsetof(options, quiet), NULL, NULL, NULL, "only the result" },
     { 0 },
 };
-
-/* ---- a signal ends the run after the step in progress; a second one ends the program at once ---- */
-
-static volatile sig_atomic_t caught;
-static void on_signal(int number) { caught = number; }
-
-static void catch_signals(void)
-{
-    struct sigaction action = { .sa_flags = (int)SA_RESETHAND };
-    action.sa_handler = on_signal;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- what is shown while it runs ---- */
 
@@ -127,7 +112,7 @@ static bool report(void *context, const lg_point *p)
             table_line(v, p);
     }
     cli_progress_show(&v->progress, p->step, p->steps, p->train_loss);
-    return good && !caught;
+    return good && !cli_caught();
 }
 
 /* ---- the result ---- */
@@ -290,7 +275,7 @@ static luge_status train(const options *o, lg_trained *result, luge_error *err)
                                         .seed = (uint64_t)o->seed,
                                         .type = (luge_type)o->precision,
                                         .threads = (int)o->threads };
-    catch_signals();
+    cli_catch_signals();
     cli_progress_start(&v.progress, o->quiet);
     st = lg_train_run(&run, result, err);
     cli_progress_clear(&v.progress);
@@ -312,7 +297,7 @@ static int run(const void *context, const cli_texts *operands)
     if (!st && o->plot) st = plot(o, &result, &err);
     lg_free(result.points.v);
     if (st) return cli_fail("train", &err);
-    return result.stopped ? CLI_SIGNAL + (int)caught : CLI_GOOD;
+    return result.stopped ? CLI_SIGNAL + cli_caught() : CLI_GOOD;
 }
 
 /* ---- help ---- */

@@ -2,8 +2,8 @@
 #include "cli/cli.h"
 #include <string.h>
 
-static const cli_command *const commands[] = { &cli_methods, &cli_train,     &cli_cc,     &cli_flow, &cli_analyze,
-                                               &cli_sample,  &cli_reproduce, &cli_replay, &cli_bench };
+static const cli_command *const commands[] = { &cli_methods, &cli_train,    &cli_cc,        &cli_flow,   &cli_analyze,
+                                               &cli_sample,  &cli_federate, &cli_reproduce, &cli_replay, &cli_bench };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const char *command_name(const void *context, size_t i)
@@ -35,6 +35,7 @@ static void help(FILE *to)
           "  luge flow --problem rosenbrock     the iterates against the flows that they shadow\n"
           "  luge analyze nesterov              filter, stability, rates and certificate\n"
           "  luge sample ghvb --order 3.8       a diffusion sampler with momentum beside the exact flow\n"
+          "  luge federate ghbm fedavg          federated rules with and without momentum\n"
           "  luge replay run.safetensors        recorded gradients, replayed and compared\n",
           to);
 }

@@ -32,6 +32,9 @@ size_t lg_problem_tensors(const lg_problem *p);
 const lg_shape *lg_problem_tensor(const lg_problem *p, size_t i); /* lent: name and shape */
 size_t lg_problem_rows(const lg_problem *p, enum lg_part part);   /* 0: the problem has no rows (analytic) */
 
+/* The class of each row, the training rows first: lent; NULL where the rows have none. */
+const unsigned char *lg_problem_labels(const lg_problem *p);
+
 /* The start point, keyed by the seed, or the problem's own. x[i]: one array per tensor of the request's type. */
 void lg_problem_start(const lg_problem *p, void *const *x);
 

@@ -53,7 +53,8 @@ struct lg_problem_kind {
     luge_status (*series)(lg_problem *p, int degree, const double *x, double *gradient,
                           luge_error *err); /* or NULL */
     void (*evaluate)(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
-    const void *formula; /* lg_analytic */
+    const unsigned char *(*labels)(const lg_problem *p); /* or NULL */
+    const void *formula;                                 /* lg_analytic */
 };
 
 /* Adds a tensor: columns 0 makes it a vector of `rows`. */

@@ -355,6 +355,8 @@ void lg_network_close(lg_problem *p)
     lg_free(n);
 }
 
+const unsigned char *lg_network_labels(const lg_problem *p) { return ((const network *)p->self)->data.label; }
+
 /* Uniform in ±limit: √(6/in) keeps the size of signals through relu and gelu (He et al., arXiv:1502.01852),
  * √(6/(in + out)) through tanh and what is linear (Glorot & Bengio, AISTATS 2010).  Biases start at 0. */
 void lg_network_start(const lg_problem *p, void *const *x)

@@ -24,6 +24,7 @@ void lg_network_start(const lg_problem *p, void *const *x);
 void lg_network_gradient(lg_problem *p, const void *const *x, const lg_rows *rows, void *const *gradient,
                          double *loss);
 luge_status lg_network_keep(lg_problem *p, luge_error *err);
+const unsigned char *lg_network_labels(const lg_problem *p);
 bool lg_network_layer(const lg_problem *p, size_t i, luge_layer *layer);
 void lg_network_hvp(lg_problem *p, const void *const *x, const lg_rows *rows, const void *const *v, void *const *hv);
 void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *rows, lg_score *score);
@@ -38,7 +39,7 @@ void lg_network_evaluate(lg_problem *p, const void *const *x, const lg_rows *row
 /* With classes. */
 #define LG_NETWORK_CLASSES                                                                                           \
     .data = { "images", "labels", NULL },                                                                            \
-    .open = lg_network_open
+    .open = lg_network_open, .labels = lg_network_labels
 
 #define LG_NETWORK_DATA_SETTINGS                                                                                     \
     { "set", LG_word, offsetof(lg_network_settings, set), "spirals", LG_MADE_WORDS,                                  \

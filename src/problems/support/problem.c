@@ -167,6 +167,7 @@ void lg_problem_close(lg_problem *p)
 
 /* ---- use ---- */
 
+const unsigned char *lg_problem_labels(const lg_problem *p) { return p->kind->labels ? p->kind->labels(p) : NULL; }
 void lg_problem_start(const lg_problem *p, void *const *x) { p->kind->start(p, x); }
 
 static luge_status rows_of(const lg_problem *p, const size_t *row, size_t n, lg_rows *rows, luge_error *err)
