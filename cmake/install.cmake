@@ -31,7 +31,7 @@ configure_file(cmake/luge.pc.in ${GENERATED}/luge.pc @ONLY)
 install(FILES ${GENERATED}/luge.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 if(LUGE_COMMAND)
-  install(TARGETS luge)
+  install(TARGETS ${COMMANDS})
   luge_plugin_install()
   install(FILES man/luge.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()

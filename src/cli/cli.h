@@ -52,6 +52,8 @@ typedef struct cli_command {
 extern const cli_command cli_cc, cli_methods, cli_train, cli_flow, cli_analyze, cli_sample, cli_federate,
     cli_reproduce, cli_replay, cli_bench;
 
+int cli_main(int argc, char **argv); /* the whole command; main() is that of luge or of luge-mpi */
+
 /* Read the arguments after the command's name into options (command->size bytes, zeroed).  *help: --help was among
  * them. The texts in `options` and `operands` point into argv and live in memory that cli_release frees. */
 luge_status cli_parse(const cli_command *command, int argc, char **argv, void *options, cli_texts *operands,

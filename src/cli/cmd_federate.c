@@ -1,5 +1,6 @@
 /* luge federate.  SPDX-License-Identifier: MIT */
 #include "cli/cli_federate.h"
+#include "federated/federation.h"
 #include <string.h>
 
 typedef struct options {
@@ -91,7 +92,8 @@ static luge_status clients_open(const options *o, uint64_t seed, lg_clients *c, 
 /* What a checkpoint does not hold of a run, in words. */
 static void note_of(const options *o, uint64_t seed, size_t clients, char *note, size_t size)
 {
-    size_t n = (size_t)snprintf(note, size, "seed %llu lr %s", (unsigned long long)seed, o->lr ? o->lr : "default");
+    size_t n = (size_t)snprintf(note, size, "seed %llu lr %s%s", (unsigned long long)seed, o->lr ? o->lr : "default",
+                                o->equal ? " equal" : "");
     if (!o->problem) {
         snprintf(note + n, size - n, " quadratics %zu dim %lld apart %.17g least %.17g noise %.17g", clients,
                  (long long)o->dim, o->apart, o->least, o->noise);
@@ -108,6 +110,7 @@ static void note_of(const options *o, uint64_t seed, size_t clients, char *note,
 
 typedef struct view {
     const options *o;
+    lg_ranks ranks;
     cli_progress bar;
     int64_t before, of; /* rounds of the runs before, and of all */
     const char *rule;
@@ -125,40 +128,48 @@ static bool report(void *context, const lg_federated_point *p)
     view *v = context;
     if (p->line && v->o->json && v->o->seeds == 1) show_score(v->rule, p);
     cli_progress_show(&v->bar, v->before + p->round, v->of, p->line ? p->score.loss : (double)NAN);
-    return !cli_caught();
+    return !cli_ranks_caught();
 }
 
-enum { SHORT = 9 };
+enum { SHORT = 10 };
 
-/* The short options as settings before those of --set.  beta, alpha and lag go to the rules that have them, where
- * several are compared. */
+/* The short options as settings before those of --set.  beta goes to the rules that have it, where several are
+ * compared. */
 static luge_status all_settings(const options *o, const char *rule, uint64_t seed, const char **set,
                                 char text[SHORT][LG_TEXT], size_t *n, luge_error *err)
 {
     char number[2][32];
     snprintf(number[0], sizeof number[0], "%llu", (unsigned long long)seed);
     snprintf(number[1], sizeof number[1], "%lld", o->problem ? 1LL : (long long)o->threads);
-    const bool compared = strcmp(rule, "fedavg") && strcmp(rule, "fedcm") && strcmp(rule, "scaffold");
-    const char *key[SHORT] = { "rule", "lr", "beta", "alpha", "lag", "sampled", "steps", "seed", "threads" };
-    const char *value[SHORT] = { rule,     o->lr,     compared ? o->beta : NULL,
-                                 o->alpha, o->lag,    o->sampled,
-                                 o->steps, number[0], number[1] };
+    const bool none = !strcmp(rule, "fedavg") || !strcmp(rule, "fedcm") || !strcmp(rule, "scaffold");
+    const char *const row[SHORT][2] = { { "rule", rule },
+                                        { "lr", o->lr },
+                                        { "beta", none ? NULL : o->beta },
+                                        { "alpha", o->alpha },
+                                        { "lag", o->lag },
+                                        { "sampled", o->sampled },
+                                        { "steps", o->steps },
+                                        { "participation", o->participation },
+                                        { "seed", number[0] },
+                                        { "threads", number[1] } };
     for (int i = 0; i < SHORT; i++) {
-        if (!value[i]) continue;
-        if (strlen(value[i]) > 500) return lg_fail(err, LUGE_E_ARG, "--%s: the value is too long", key[i]);
-        snprintf(text[i], LG_TEXT, "%s=%s", key[i], value[i]);
+        if (!row[i][1]) continue;
+        if (strlen(row[i][1]) > 500) return lg_fail(err, LUGE_E_ARG, "--%s: the value is too long", row[i][0]);
+        snprintf(text[i], LG_TEXT, "%s=%s", row[i][0], row[i][1]);
         set[(*n)++] = text[i];
     }
     for (size_t i = 0; i < o->set.n; i++) set[(*n)++] = o->set.v[i];
     return LUGE_OK;
 }
 
+/* One run; without a view only its settings are looked at. */
 static luge_status one_run(const options *o, view *v, const char *rule, uint64_t seed, lg_federated_run *r,
                            luge_error *err)
 {
     luge_status st;
-    char text[SHORT + 1][LG_TEXT], note[3900];
+    char text[SHORT][LG_TEXT], note[3900];
     const char **set = NULL;
+    lg_federating how;
     lg_clients clients = { 0 };
     lg_federate run = { .clients = &clients,
                         .epochs = o->problem && !o->steps ? o->epochs : 0,
@@ -170,18 +181,17 @@ static luge_status one_run(const options *o, view *v, const char *rule, uint64_t
                         .save_every = o->save_every,
                         .resume = o->resume,
                         .note = note,
-                        .ranks = cli_ranks(),
                         .report = report,
                         .context = v };
 
-    v->rule = rule;
-    LG_NEED(set = (const char **)lg_alloc(o->set.n + SHORT + 1, sizeof *set));
+    LG_NEED(set = (const char **)lg_alloc(o->set.n + SHORT, sizeof *set));
     LG_TRY(all_settings(o, rule, seed, set, text, &run.set_count, err));
-    if (o->participation) {
-        snprintf(text[SHORT], LG_TEXT, "participation=%.500s", o->participation);
-        set[run.set_count++] = text[SHORT];
-    }
     run.set = set;
+    if (!v) {
+        LG_TRY(lg_federating_parse(&how, set, run.set_count, err));
+        goto done;
+    }
+    v->rule = rule, run.ranks = &v->ranks;
     LG_TRY(clients_open(o, seed, &clients, err));
     note_of(o, seed, clients.count, note, sizeof note);
     st = lg_federate_run(&run, r, err);
@@ -203,35 +213,37 @@ static double *to(lg_federated_score *s, int kind)
     return kind == 0 ? &s->loss : kind == 1 ? &s->accuracy : &s->distance;
 }
 
-static luge_status add_curve(cli_federated *c, const lg_federated_run *r, double seeds, luge_error *err)
+static luge_status add_curve(cli_federated *c, const lg_federated_run *r, luge_error *err)
 {
     luge_status st = LUGE_OK;
     if (!c->round) {
         LG_NEED(c->round = lg_alloc(r->points, 4 * sizeof *c->round));
         c->points = r->points;
+        for (size_t i = 0; i < c->points; i++) c->round[i] = (double)r->point[i].round;
     }
     for (int kind = 0; kind < 3; kind++) {
         c->curve[kind] = c->round + (size_t)(kind + 1) * c->points;
-        for (size_t i = 0; i < c->points && i < r->points; i++)
-            c->curve[kind][i] += of(&r->point[i].score, kind) / seeds;
+        for (size_t i = 0; i < c->points; i++) c->curve[kind][i] += of(&r->point[i].score, kind);
     }
-    for (size_t i = 0; i < c->points && i < r->points; i++) c->round[i] = (double)r->point[i].round;
 done:
     return st;
 }
 
-/* Mean and its standard error by the runs' own means. */
-static void means(cli_federated *c, const lg_federated_score *mean, int64_t seeds)
+/* Means over the seeds, and the standard errors of these. */
+static void means(cli_federated *c, const lg_federated_score *mean)
 {
+    double n = (double)c->seeds;
     for (int kind = 0; kind < 3; kind++) {
-        double sum = 0, squares = 0, n = (double)seeds;
-        for (int64_t i = 0; i < seeds; i++) sum += of(&mean[i], kind) / n;
-        for (int64_t i = 0; i < seeds; i++) squares += (of(&mean[i], kind) - sum) * (of(&mean[i], kind) - sum);
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < c->seeds; i++) sum += of(&mean[i], kind) / n;
+        for (int64_t i = 0; i < c->seeds; i++) squares += (of(&mean[i], kind) - sum) * (of(&mean[i], kind) - sum);
         *to(&c->mean, kind) = sum;
-        *to(&c->error, kind) = seeds > 1 ? sqrt(squares / (n * (n - 1))) : (double)NAN;
+        *to(&c->error, kind) = c->seeds > 1 ? sqrt(squares / (n * (n - 1))) : (double)NAN;
+        for (size_t i = 0; i < c->points; i++) c->curve[kind][i] /= n;
     }
 }
 
+/* Where it is stopped, the run in progress counts only if it is the first. */
 static luge_status one_rule(const options *o, view *v, const char *rule, cli_federated *c, lg_federated_run *r,
                             luge_error *err)
 {
@@ -242,12 +254,13 @@ static luge_status one_rule(const options *o, view *v, const char *rule, cli_fed
     for (int64_t i = 0; i < o->seeds && !r->stopped; i++) {
         lg_free(r->point);
         LG_TRY(one_run(o, v, rule, (uint64_t)(o->seed + i), r, err));
-        mean[i] = r->mean;
-        LG_TRY(add_curve(c, r, (double)o->seeds, err));
+        if (r->stopped && i) break;
+        mean[c->seeds++] = r->mean;
+        LG_TRY(add_curve(c, r, err));
     }
     snprintf(c->rule, sizeof c->rule, "%s", r->rule);
     c->lr = r->lr, c->down = (double)r->down / (double)r->rounds, c->up = (double)r->up / (double)r->rounds;
-    means(c, mean, o->seeds);
+    means(c, mean);
 done:
     lg_free(r->point);
     r->point = NULL;
@@ -257,77 +270,101 @@ done:
 
 /* ---- results ---- */
 
-static void show_json(const options *o, const cli_federated *c, const lg_federated_run *r)
+static void show_json(const cli_federated *c, const lg_federated_run *r)
 {
     char checksum[20];
     snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)r->checksum);
     cli_json_line(json_pack("{s:s, s:s, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:s, s:b}", "kind",
                             "result", "rule", c->rule, "lr", c->lr, "rounds", (json_int_t)r->rounds, "seeds",
-                            (json_int_t)o->seeds, "loss", cli_json_number(c->mean.loss), "loss_error",
+                            (json_int_t)c->seeds, "loss", cli_json_number(c->mean.loss), "loss_error",
                             cli_json_number(c->error.loss), "accuracy", cli_json_number(c->mean.accuracy),
                             "accuracy_error", cli_json_number(c->error.accuracy), "distance",
                             cli_json_number(c->mean.distance), "distance_error", cli_json_number(c->error.distance),
                             "down", c->down, "up", c->up, "checksum", checksum, "stopped", r->stopped));
 }
 
-static void head(void)
+/* Quadratics have a distance, rows of data an accuracy. */
+static void show(const cli_federated *c, bool first)
 {
-    static const char *const name[] = { "lr", "loss", "accuracy", "distance", "+-", "down/round", "up/round" };
-    cli_column("rule", 11);
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) cli_column(name[i], -12);
-    putchar('\n');
-}
-
-static void show(const cli_federated *c)
-{
-    double error = isnan(c->mean.distance) ? c->error.accuracy : c->error.distance;
-    const double value[] = { c->lr, c->mean.loss, c->mean.accuracy, c->mean.distance, error, c->down, c->up };
+    bool rows = isnan(c->mean.distance);
+    const struct {
+        const char *name;
+        double value;
+        int digits;
+    } column[] = {
+        { "lr", c->lr, 5 },
+        { "loss", c->mean.loss, 5 },
+        { rows ? "accuracy" : "distance", rows ? c->mean.accuracy : c->mean.distance, 5 },
+        { "+-", rows ? c->error.accuracy : c->error.distance, 2 },
+        { "down/round", c->down, 9 },
+        { "up/round", c->up, 9 },
+    };
+    const size_t columns = sizeof column / sizeof *column;
     char text[32];
+
+    if (first) cli_column("rule", 11);
+    for (size_t i = 0; i < columns && first; i++) cli_column(column[i].name, -12);
+    if (first) putchar('\n');
     cli_column(c->rule, 11);
-    for (size_t i = 0; i < sizeof value / sizeof *value; i++)
-        cli_column(cli_digits(text, value[i], i < 4 ? 5 : i == 4 ? 2 : 9), -12);
+    for (size_t i = 0; i < columns; i++) cli_column(cli_digits(text, column[i].value, column[i].digits), -12);
     putchar('\n');
     fflush(stdout);
 }
 
-static luge_status check(const options *o, size_t rules, luge_error *err)
+static luge_status check(const options *o, const char *const *rule, size_t rules, luge_error *err)
 {
+    luge_status st = LUGE_OK;
+
     if ((o->save || o->resume) && (rules > 1 || o->seeds > 1))
         return lg_fail(err, LUGE_E_ARG, "--save and --resume are for one rule and one seed, here are %zu and %lld",
                        rules, (long long)o->seeds);
     if (o->save_every && !o->save) return lg_fail(err, LUGE_E_ARG, "--save-every needs --save FILE");
     if (!o->problem && (o->data.n || o->hidden))
         return lg_fail(err, LUGE_E_ARG, "--%s needs --problem NAME", o->data.n ? "data" : "hidden");
-    return o->plot ? cli_plot_check(o->plot, err) : LUGE_OK;
+    for (size_t i = 0; i < rules; i++) LG_TRY(one_run(o, NULL, rule[i], 0, NULL, err));
+    if (o->plot) st = cli_plot_check(o->plot, err);
+done:
+    return st;
+}
+
+static luge_status compare(const options *o, view *v, const char *const *rule, size_t rules, cli_federated *all,
+                           bool *stopped, luge_error *err)
+{
+    luge_status st = LUGE_OK;
+    char title[120];
+    size_t done = 0;
+
+    for (; done < rules && !*stopped; done++) {
+        lg_federated_run r = { 0 };
+        LG_TRY(one_rule(o, v, rule[done], &all[done], &r, err));
+        cli_progress_clear(&v->bar);
+        o->json ? show_json(&all[done], &r) : show(&all[done], !done);
+        *stopped = r.stopped;
+    }
+    snprintf(title, sizeof title, "%.60s%s", o->problem ? o->problem : "quadratics",
+             o->seeds > 1 ? ", mean over the seeds" : "");
+    if (o->plot && !v->ranks.rank) LG_TRY(cli_federate_plot(o->plot, title, all, done, err));
+done:
+    cli_progress_clear(&v->bar);
+    return st;
 }
 
 static luge_status work(const options *o, const cli_texts *names, bool *stopped, luge_error *err)
 {
     static const char *const usual[] = { "ghbm" };
     const char *const *rule = names->n ? names->v : usual;
-    size_t rules = names->n ? names->n : 1, done = 0;
+    size_t rules = names->n ? names->n : 1;
     view v = { .o = o, .of = o->rounds * o->seeds * (int64_t)rules };
     cli_federated *all;
-    char title[120];
-    luge_status st = LUGE_OK;
+    luge_status st;
 
     LG_NEED(all = lg_alloc(rules, sizeof *all));
-    LG_TRY(check(o, rules, err));
+    LG_TRY(check(o, rule, rules, err));
+    LG_TRY(cli_ranks_begin(&v.ranks, err));
     cli_catch_signals();
     cli_progress_start(&v.bar, o->json);
-    for (; done < rules && !*stopped; done++) {
-        lg_federated_run r = { 0 };
-        LG_TRY(one_rule(o, &v, rule[done], &all[done], &r, err));
-        cli_progress_clear(&v.bar);
-        if (!o->json && !done) head();
-        o->json ? show_json(o, &all[done], &r) : show(&all[done]);
-        *stopped = r.stopped;
-    }
-    snprintf(title, sizeof title, "%.60s%s", o->problem ? o->problem : "quadratics",
-             o->seeds > 1 ? ", mean over the seeds" : "");
-    if (o->plot) LG_TRY(cli_federate_plot(o->plot, title, all, done, err));
+    st = cli_ranks_end(compare(o, &v, rule, rules, all, stopped, err), err);
 done:
-    cli_progress_clear(&v.bar);
     for (size_t i = 0; all && i < rules; i++) lg_free(all[i].round);
     lg_free(all);
     return st;
@@ -339,7 +376,7 @@ static int run(const void *context, const cli_texts *operands)
     bool stopped = false;
     luge_status st = work(context, operands, &stopped, &err);
     if (st) return cli_fail("federate", &err);
-    return stopped ? CLI_SIGNAL + cli_caught() : CLI_GOOD;
+    return stopped ? CLI_SIGNAL + cli_ranks_caught() : CLI_GOOD;
 }
 
 static void more(void)

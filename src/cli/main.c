@@ -77,7 +77,7 @@ static int run(const cli_command *command, int argc, char **argv)
     return status;
 }
 
-int main(int argc, char **argv)
+int cli_main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 

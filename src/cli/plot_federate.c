@@ -6,7 +6,8 @@ enum { KINDS = 3 };
 luge_status cli_federate_plot(const char *path, const char *title, const cli_federated *rule, size_t rules,
                               luge_error *err)
 {
-    static const char *const label[KINDS] = { "loss", "accuracy", "distance from the optimum" };
+    const char *const label[KINDS] = { isnan(rule->mean.distance) ? "loss" : "loss above optimum", "accuracy",
+                                       "distance to optimum" };
     luge_status st = LUGE_OK;
     cli_panel panel[KINDS];
     cli_curve *curve;
