@@ -29,7 +29,9 @@ draw auto --problem "$hill" --at=-0.5,0.6 --method adamw --set beta1=0.8 --set b
 "$luge" analyze nesterov --momentum 0.9 --lr 1 --plot "$to/nesterov.svg" > /dev/null
 "$luge" analyze fsgdm --step 390,11700,58500,117000 --plot "$to/stages.svg" > /dev/null
 
-samplers=$to/../../figures
-mkdir -p "$samplers"
-"$luge" sample ghvb --order 3.8 --steps 10 --halvings 5 --to 0.05 --count 4000 --plot "$samplers/samples.svg" > /dev/null
-"$luge" sample ghvb --order 1.8 --stability --plot "$samplers/stability.svg" > /dev/null
+figures=$to/../../figures
+mkdir -p "$figures"
+"$luge" sample ghvb --order 3.8 --steps 10 --halvings 5 --to 0.05 --count 4000 --plot "$figures/samples.svg" > /dev/null
+"$luge" sample ghvb --order 1.8 --stability --plot "$figures/stability.svg" > /dev/null
+"$luge" federate fedavg fedcm ghbm localghbm fedhbm --lr 0.05 --equal-step --beta 0.9 --seeds 12 --rounds 600 \
+    --plot "$figures/federated.svg" > /dev/null
